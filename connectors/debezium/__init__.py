@@ -1,0 +1,1 @@
+"""Capture: connector configuration and Kafka Connect."""

@@ -1,0 +1,1 @@
+"""The lake: bronze, silver, quarantine, reading back."""

@@ -1,0 +1,66 @@
+"""Where every table of the lake lies, and what its columns of our own are called."""
+
+import re
+from dataclasses import dataclass
+
+from connectors.postgres.identifiers import TableName
+
+CDC_COLUMNS = (
+    "_cdc_epoch",
+    "_cdc_prev_commit_lsn",
+    "_cdc_lsn",
+    "_cdc_op",
+    "_cdc_committed_at",
+    "_cdc_merged_at",
+    "_cdc_deleted",
+)
+"""Columns that silver adds to those of the source, in this order, after them."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def folder(name: str) -> str:
+    """A folder name for any identifier; distinct names stay distinct, also where letter case does not count.
+
+    Plain lower-case names stay as they are; the rest is percent-encoded, upper-case letters too.
+    """
+    return "".join(
+        c if _PLAIN.fullmatch(c) and not c.isupper() else "".join(f"%{b:02x}" for b in c.encode()) for c in name
+    )
+
+
+@dataclass(frozen=True)
+class LakeLayout:
+    """Addresses of the tables of one source, below the lake's root.
+
+    Attributes:
+        root: A folder or an `s3://` address, without a slash at the end.
+        source: Name of the source.
+    """
+
+    root: str
+    source: str
+
+    @property
+    def bronze(self) -> str:
+        """The change log: all messages of the source, as received."""
+        return f"{self.root}/bronze/{self.source}/changes"
+
+    @property
+    def contracts(self) -> str:
+        """The versions of the source's table contracts."""
+        return f"{self.root}/bronze/{self.source}/contracts"
+
+    @property
+    def quarantine(self) -> str:
+        """Messages that could not be read, with the reason."""
+        return f"{self.root}/quarantine/{self.source}/rejected"
+
+    def silver(self, table: TableName) -> str:
+        """The current rows of a source table."""
+        return f"{self.root}/silver/{self.source}/{folder(table.schema)}/{folder(table.name)}"
+
+
+def view_name(table: TableName) -> str:
+    """Name of a silver table's view in DuckDB's schema `silver`: `orders`, or `sales__orders` outside `public`."""
+    return table.name if table.schema == "public" else f"{table.schema}__{table.name}"

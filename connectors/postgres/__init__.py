@@ -1,0 +1,1 @@
+"""The source database: names, types, contracts, readiness."""

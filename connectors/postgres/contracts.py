@@ -1,0 +1,57 @@
+"""Table contracts: the columns, key and types of a captured table, as the catalogue has them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from connectors.postgres.identifiers import TableName
+
+ReplicaIdentity = Literal["default", "nothing", "full", "index"]
+
+
+class ColumnContract(BaseModel):
+    """One column.
+
+    Attributes:
+        name: As the catalogue has it, unquoted.
+        type_name: Type without modifiers: `pg_type.typname` (`int4`, `numeric`, `_text` for `text[]`);
+            of a domain, its base type; `enum` for every enum.
+        precision: Digits of a `numeric(p, s)`, fractional digits of a time or timestamp; None if undeclared.
+        scale: Scale of a `numeric(p, s)`; None if undeclared.
+        nullable: False where the column is declared NOT NULL.
+        toastable: Whether a value may be stored out of line, so that an update can arrive without it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type_name: str
+    precision: int | None = None
+    scale: int | None = None
+    nullable: bool = True
+    toastable: bool = False
+
+
+class TableContract(BaseModel):
+    """One table.
+
+    Attributes:
+        schema_name: Schema of the table.
+        table_name: Name of the table.
+        columns: In catalogue order, without dropped and generated ones that are not published.
+        key: Names of the columns that identify a row in the stream, in key order; empty: none.
+        replica_identity: What an update or delete says of the old row.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_name: str
+    table_name: str
+    columns: tuple[ColumnContract, ...]
+    key: tuple[str, ...]
+    replica_identity: ReplicaIdentity = "default"
+
+    @property
+    def table(self) -> TableName:
+        """The table's name."""
+        return TableName(self.schema_name, self.table_name)

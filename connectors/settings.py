@@ -1,0 +1,119 @@
+"""All settings, in one typed tree.
+
+Read from, first wins: environment variables (`LAKEHOUSE_POSTGRES__HOST`), the file `.env`, and
+`stack.json` in the state folder, where `lakehouse up` writes the addresses of what it started.
+Read once at the edge (a command, a flow) and passed down as values.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+STACK_FILE = "stack.json"
+
+
+def home() -> Path:
+    """The state folder, absolute: `LAKEHOUSE_HOME`, by default `.lakehouse` where the command runs."""
+    return Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
+
+
+class PostgresSettings(BaseModel):
+    """The database that is captured."""
+
+    host: str | None = Field(None, description="Host of your own PostgreSQL; unset: `lakehouse up` starts one.")
+    port: int = Field(5432, description="Port of the database.")
+    user: str = Field("postgres", description="User with REPLICATION and the right to create a publication.")
+    password: SecretStr | None = Field(None, description="Password of that user.")
+    database: str = Field("shop", description="Database to capture.")
+
+
+class KafkaSettings(BaseModel):
+    """The stream that carries change events."""
+
+    bootstrap_servers: str | None = Field(
+        None, description="Brokers, `host:port,host:port`; unset: `lakehouse up` starts one."
+    )
+
+
+class ConnectSettings(BaseModel):
+    """Kafka Connect, where Debezium runs."""
+
+    url: str | None = Field(None, description="REST address of Kafka Connect; unset: `lakehouse up` starts one.")
+
+
+class CdcSettings(BaseModel):
+    """What is captured, and in what portions it is drained."""
+
+    source: str = Field(
+        "shop",
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="Name of the source: prefix of topics, slot, publication and lake folders.",
+    )
+    tables: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*.*",), description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`."
+    )
+    heartbeat_seconds: int = Field(10, ge=1, description="How often an idle source confirms its position.")
+    batch_messages: int = Field(100_000, ge=1, description="Messages in one micro-batch, at the most.")
+    batch_bytes: int = Field(64 * 2**20, ge=1, description="Bytes in one micro-batch, about at the most.")
+    slice_rows: int = Field(1_000_000, ge=1, description="Change events folded in one merge, about at the most.")
+    slice_bytes: int = Field(512 * 2**20, ge=1, description="Bytes of events folded in one merge, about at the most.")
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
+class LakeSettings(BaseModel):
+    """Where the lake is. Credentials for S3 come from the usual `AWS_*` variables."""
+
+    root: str = Field(
+        default_factory=lambda: str(home() / "lake"), description="A folder or an `s3://bucket/prefix`; holds the lake."
+    )
+
+
+class Settings(BaseSettings):
+    """The tree of settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LAKEHOUSE_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    postgres: PostgresSettings = Field(default_factory=PostgresSettings)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    connect: ConnectSettings = Field(default_factory=ConnectSettings)
+    cdc: CdcSettings = Field(default_factory=CdcSettings)
+    lake: LakeSettings = Field(default_factory=LakeSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Adds the addresses of the local stack below the environment and `.env`."""
+        stack = JsonConfigSettingsSource(settings_cls, json_file=home() / STACK_FILE)
+        return init_settings, env_settings, dotenv_settings, stack
+
+
+def load_settings() -> Settings:
+    """Reads the settings; call once per command or flow run."""
+    return Settings()

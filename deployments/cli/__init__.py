@@ -1,0 +1,5 @@
+"""The `lakehouse` command."""
+
+from deployments.cli.app import app
+
+__all__ = ["app"]

@@ -1,0 +1,1 @@
+"""Prefect tasks: one verb each, over one connector call."""
