@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Adds the addresses of the local stack below the environment and `.env`."""
         stack = JsonConfigSettingsSource(settings_cls, json_file=home() / STACK_FILE)
-        return init_settings, env_settings, dotenv_settings, stack
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, stack
 
 
 def load_settings() -> Settings:
