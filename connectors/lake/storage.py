@@ -1,0 +1,74 @@
+"""One way to open, create and read tables, in a folder and on S3."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+
+def is_remote(root: str) -> bool:
+    """Whether the lake is on object storage instead of in a folder."""
+    return "://" in root
+
+
+def storage_options(root: str) -> dict[str, str]:
+    """What delta-rs needs besides the usual `AWS_*` variables, which it reads by itself."""
+    if not is_remote(root):
+        return {}
+    plain_http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    return {"AWS_ALLOW_HTTP": "true"} if plain_http else {}
+
+
+def open_table(uri: str) -> DeltaTable | None:
+    """Opens a Delta table at its newest version; None if there is none."""
+    try:
+        return DeltaTable(uri, storage_options=storage_options(uri))
+    except TableNotFoundError:
+        return None
+
+
+def ensure_table(
+    uri: str,
+    schema: pa.Schema,
+    *,
+    partition_by: Sequence[str] = (),
+    configuration: Mapping[str, str | None] | None = None,
+) -> DeltaTable:
+    """Opens a Delta table, created empty if there is none.
+
+    Created empty, because two first writers that both create and append would both succeed.
+    """
+    found = open_table(uri)
+    if found is not None:
+        return found
+    try:
+        return DeltaTable.create(
+            uri,
+            schema,
+            mode="error",
+            partition_by=list(partition_by),
+            configuration=dict(configuration or {}),
+            storage_options=storage_options(uri),
+        )
+    except (CommitFailedError, DeltaError, OSError):
+        # Somebody else may have created it meanwhile; if not, the first error stands.
+        found = open_table(uri)
+        if found is None:
+            raise
+        return found
+
+
+def duckdb_connection(root: str, database: str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Opens DuckDB so that it reads files of the lake, in UTC, without any extension to download."""
+    connection = duckdb.connect(database, read_only=read_only)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET autoinstall_known_extensions = false")
+    if is_remote(root):
+        # Imported here: only lakes on object storage need it, and it takes half a second.
+        import s3fs  # noqa: PLC0415
+
+        connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False))
+    return connection
