@@ -1,0 +1,91 @@
+# Commands of the project; `make` lists them. Needs make and Python 3.11 or newer: the rest goes into .boot and .venv.
+# Targets are relative paths only, because make can't handle the space that the path of the checkout may hold.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := .venv/bin
+UV := .boot/bin/uv
+DEMO_ARGS ?=
+LOCK_ARGS ?=
+TEST_ARGS ?=
+
+export UV_PYTHON_DOWNLOADS := never
+
+# Package caches lie below HOME; an account without a usable one gets one in .boot.
+ifneq ($(shell test -w "$$HOME" || echo unusable),)
+export HOME := $(CURDIR)/.boot/home
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test test-fast lint format docs lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.synced ## Start everything, run the main job, prove the result (DEMO_ARGS=--stop stops it afterwards)
+	$(BIN)/lakehouse demo $(DEMO_ARGS)
+
+up: .venv/.synced ## Start the local stack in the background
+	$(BIN)/lakehouse up --detach
+
+down: .venv/.synced ## Stop the local stack; its data stays
+	$(BIN)/lakehouse down
+
+test: .venv/.synced ## Run all tests, with time per level and coverage (TEST_ARGS=unit runs one level)
+	$(BIN)/python tests/run.py $(TEST_ARGS)
+
+test-fast: .venv/.synced ## Run the unit tests
+	$(BIN)/python -m pytest tests/unit
+
+lint: .venv/.synced ## Check format, types, layers, SQL, YAML, spelling, secrets, dependencies and generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy docs/generate.py tests/run.py
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	if test -d dbt; then $(BIN)/sqlfluff lint --disable-progress-bar dbt; else echo "no dbt folder: SQL not checked"; fi
+	if test -f deployments/validate.py; then $(BIN)/python -m deployments.validate; else echo "no prefect.yaml check yet"; fi
+	$(BIN)/yamllint --strict .
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
+	$(BIN)/python docs/generate.py --check
+
+format: .venv/.synced ## Format the code and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	if test -d dbt; then $(BIN)/sqlfluff fix --disable-progress-bar dbt; fi
+
+docs: .venv/.synced ## Write the generated pages: settings, commands, .env.example
+	$(BIN)/python docs/generate.py
+
+lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade takes the newest versions)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock $(LOCK_ARGS)
+
+clean: ## Stop the stack; remove the environment and caches (your data in .lakehouse stays)
+	if test -x $(BIN)/lakehouse; then $(BIN)/lakehouse down; fi
+	rm -rf .venv .boot .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf dbt/target dbt/logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is exactly the lock; the project itself is installed on top, editable.
+.venv/.synced: requirements.lock pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --allow-existing --python "$(PYTHON)" .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# uv is installed by pip at the version and hashes of the lock: into a virtual environment where Python can make one,
+# else (Debian splits ensurepip off) into a plain folder.
+$(UV):
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed. hint: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@mkdir -p .boot/home
+	@sed -n '/^uv==/,/# via/p' requirements.lock > .boot/uv.txt
+	@if "$(PYTHON)" -m ensurepip --version >/dev/null 2>&1; then \
+		"$(PYTHON)" -m venv .boot && .boot/bin/python -m pip install --quiet --require-hashes -r .boot/uv.txt; \
+	elif "$(PYTHON)" -m pip --version >/dev/null 2>&1; then \
+		"$(PYTHON)" -m pip install --quiet --target .boot --upgrade --require-hashes -r .boot/uv.txt; \
+	else \
+		echo '$(PYTHON) has neither venv nor pip. hint: on Debian or Ubuntu, apt install python3-venv' >&2; exit 1; \
+	fi
