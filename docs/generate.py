@@ -1,0 +1,125 @@
+"""Writes the pages that follow from the code: `.env.example`, `docs/settings.md`, `docs/commands.md`.
+
+`python docs/generate.py` writes them; with `--check` it writes nothing and fails when one is not in step.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from connectors.settings import Settings
+from deployments.cli import app
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One setting as its environment variable."""
+
+    name: str
+    default: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The settings of one branch of the tree."""
+
+    title: str
+    help: str
+    variables: tuple[Variable, ...]
+
+
+def main(*, check: bool) -> int:
+    """Writes the pages, or names those that are not in step; returns the exit code."""
+    os.environ.pop("LAKEHOUSE_HOME", None)
+    os.environ["COLUMNS"] = "100"
+    groups = tuple(setting_groups())
+    pages = {
+        ".env.example": env_example(groups),
+        "docs/settings.md": settings_page(groups),
+        "docs/commands.md": commands_page(),
+    }
+    stale = [path for path, text in pages.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
+    if check:
+        for path in stale:
+            print(f"{path} is not in step with the code\nhint: make docs", file=sys.stderr)
+        return int(bool(stale))
+    for path in stale:
+        (ROOT / path).write_text(pages[path])
+        print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def setting_groups() -> Iterator[Group]:
+    """The tree of settings, one group per branch, in the order of the code."""
+    prefix = Settings.model_config["env_prefix"]
+    for title, field in Settings.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"{title} is a setting outside a group: give it one")
+        variables = tuple(
+            Variable(f"{prefix}{title}__{name}".upper(), _default(leaf), leaf.description or "")
+            for name, leaf in model.model_fields.items()
+        )
+        yield Group(title, (model.__doc__ or "").strip(), variables)
+
+
+def env_example(groups: tuple[Group, ...]) -> str:
+    """All settings commented out at their defaults, so that a plain copy changes nothing."""
+    lines = ["# Copy to .env and uncomment what you change. Written by `make docs` from connectors/settings.py."]
+    for group in groups:
+        lines += ["", f"# {group.help}"]
+        for variable in group.variables:
+            lines += [f"#   {variable.help}", f"# {variable.name}={variable.default}"]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page(groups: tuple[Group, ...]) -> str:
+    """The reference of settings."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment, then `.env`, then what `lakehouse up` started; first wins.",
+        "`LAKEHOUSE_HOME` (environment only) moves the state folder `.lakehouse`.",
+        "Written by `make docs` from `connectors/settings.py`.",
+    ]
+    for group in groups:
+        lines += ["", f"## {group.title}", "", group.help, "", "| variable | default | meaning |", "|---|---|---|"]
+        for variable in group.variables:
+            default = f"`{variable.default}`" if variable.default else ""
+            lines.append(f"| `{variable.name}` | {default} | {variable.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """The reference of commands, as typer itself writes it from their help texts."""
+    if not (app.registered_commands or app.registered_groups):
+        return "# Commands\n\nNone yet.\n"
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "commands.md"
+        source = ["deployments.cli", "utils", "docs", "--name", "lakehouse", "--output", str(page)]
+        subprocess.run([sys.executable, "-m", "typer", *source], cwd=ROOT, check=True, capture_output=True)
+        text = page.read_text().strip()
+    return f"{text.replace('# `lakehouse`', '# Commands', 1)}\n"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).removeprefix(f"{Path.cwd()}/")
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))
