@@ -1,0 +1,46 @@
+"""The pages say what the repository holds."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r'\]\(([^)#\s]+)|(?:src|srcset|href)="([^"#]+)"')
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) < 600
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [a or b for a, b in LINK.findall(page.read_text())]
+    broken = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert broken == []
+
+
+def test_generated_pages_are_in_step() -> None:
+    check = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert check.returncode == 0, check.stderr
+
+
+def test_env_example_states_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAKEHOUSE_HOME", "LAKEHOUSE_LAKE__ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    uncommented = re.sub(r"^# (LAKEHOUSE_\w+=.+)$", r"\1", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+    (tmp_path / "example.env").write_text(uncommented)
+    stated, default = Settings(_env_file="example.env"), Settings(_env_file=None)
+    assert stated.model_copy(update={"lake": default.lake}) == default
+    assert Path(stated.lake.root).absolute() == Path(default.lake.root)
