@@ -22,10 +22,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 def folder(name: str) -> str:
     """A folder name for any identifier; distinct names stay distinct, also where letter case does not count.
 
-    Plain lower-case names stay as they are; the rest is percent-encoded, upper-case letters too.
+    Plain lower-case names stay as they are; of the rest, upper-case letters too, each byte becomes `~` and two digits.
+    Not `%`: delta-rs decodes it in an address, on S3, or can't find what it wrote, in a folder.
     """
     return "".join(
-        c if _PLAIN.fullmatch(c) and not c.isupper() else "".join(f"%{b:02x}" for b in c.encode()) for c in name
+        c if _PLAIN.fullmatch(c) and not c.isupper() else "".join(f"~{b:02x}" for b in c.encode()) for c in name
     )
 
 
