@@ -1,0 +1,154 @@
+"""Reading back: silver pinned at one version per table, as views in DuckDB.
+
+DuckDB reads the data files itself: its `delta` extension would have to be downloaded, and Arrow's scanner
+rejects merged files, in which one column comes in two string types.
+"""
+
+# ruff: noqa: S608 - a view takes no parameters; all names and values in it are quoted
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import duckdb
+from deltalake import DeltaTable
+from deltalake.schema import PrimitiveType
+
+from connectors.errors import ConfigurationError, ContractMismatch
+from connectors.lake.layout import LakeLayout, view_name
+from connectors.lake.storage import open_table
+from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
+
+SCHEMA = "silver"
+"""Schema of the views."""
+
+_TYPES = {
+    "boolean": "BOOLEAN",
+    "byte": "TINYINT",
+    "short": "SMALLINT",
+    "integer": "INTEGER",
+    "long": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "timestamp_ntz": "TIMESTAMP",
+}
+
+
+@dataclass(frozen=True)
+class PinnedTable:
+    """One silver table at one version.
+
+    Attributes:
+        table: The source table.
+        version: Version of the Delta table.
+        files: Addresses of the data files that make up this version.
+        columns: Names of all columns with their DuckDB types, in order.
+    """
+
+    table: TableName
+    version: int
+    files: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def is_history(self) -> bool:
+        """Whether the table is an append-only history, because its source has no key."""
+        return any(name == "_cdc_weight" for name, _ in self.columns)
+
+    @property
+    def views(self) -> dict[str, str]:
+        """The table's views: name and query."""
+        name = view_name(self.table)
+        if self.is_history:
+            return {name: self._current_of_history(), f"{name}__history": self._rows()}
+        return {name: f"{self._rows()} WHERE NOT _cdc_deleted"}
+
+    def _rows(self) -> str:
+        """Query of all rows, each column exactly of its declared type, also where a file, or every file, lacks it."""
+        typed = ", ".join(f"CAST(NULL AS {kind}) AS {quote_identifier(name)}" for name, kind in self.columns)
+        rows = f"SELECT {typed} WHERE false"
+        if self.files:
+            files = ", ".join(map(quote_literal, self.files))
+            rows += f" UNION ALL BY NAME FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+        cast = ", ".join(f"CAST({quote_identifier(n)} AS {kind}) AS {quote_identifier(n)}" for n, kind in self.columns)
+        return f"SELECT {cast} FROM ({rows})"
+
+    def _current_of_history(self) -> str:
+        """Query of the rows that came into being more often than they went away, each as often as it is left over."""
+        names = ", ".join(quote_identifier(name) for name, _ in self.columns if not name.startswith("_cdc_"))
+        counted = f"SELECT {names}, sum(_cdc_weight)::BIGINT AS _cdc_count FROM ({self._rows()}) GROUP BY ALL"
+        return (
+            f"SELECT counted.* EXCLUDE (_cdc_count) FROM ({counted} HAVING _cdc_count > 0) AS counted,"
+            " range(_cdc_count)"
+        )
+
+
+@dataclass(frozen=True)
+class SilverSnapshot:
+    """Silver tables of one source, each pinned at one version."""
+
+    tables: tuple[PinnedTable, ...]
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Version that each table is pinned at."""
+        return {str(pinned.table): pinned.version for pinned in self.tables}
+
+
+def pin_silver(root: str, source: str, tables: Iterable[TableName]) -> SilverSnapshot:
+    """Opens silver tables of a source once each and remembers what it holds now.
+
+    Whoever reads for longer than the vacuum retention loses the files.
+
+    Args:
+        root: The lake's root.
+        source: Name of the source.
+        tables: Which tables; one that was never written is left out.
+    """
+    layout = LakeLayout(root, source)
+    return SilverSnapshot(tuple(_pin(layout, tables)))
+
+
+def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapshot) -> None:
+    """Creates a view per table in schema `silver`; of an append-only history two, of its current rows and of itself.
+
+    Raises:
+        ConfigurationError: Two tables would have views of the same name.
+    """
+    taken: dict[str, TableName] = {}
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    for pinned in snapshot.tables:
+        for name, query in pinned.views.items():
+            other = taken.setdefault(name.casefold(), pinned.table)
+            if other != pinned.table:
+                raise ConfigurationError(
+                    f"tables {other} and {pinned.table} would both be read as {SCHEMA}.{name}",
+                    hint="Leave one of them out of LAKEHOUSE_CDC__TABLES, or rename it.",
+                )
+            connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{quote_identifier(name)} AS {query}")
+
+
+def live_files(table: DeltaTable) -> tuple[str, ...]:
+    """Addresses of the table's data files, as a file system knows them: delta-rs gives them URL-encoded."""
+    return tuple(unquote(uri) for uri in table.file_uris())
+
+
+def _pin(layout: LakeLayout, names: Iterable[TableName]) -> Iterator[PinnedTable]:
+    for name in sorted(names):
+        table = open_table(layout.silver(name))
+        if table is not None:
+            columns = tuple((field.name, _duckdb_type(name, field.type)) for field in table.schema().fields)
+            yield PinnedTable(name, table.version(), live_files(table), columns)
+
+
+def _duckdb_type(table: TableName, delta_type: object) -> str:
+    known = delta_type.type if isinstance(delta_type, PrimitiveType) else ""
+    if known.startswith("decimal("):
+        return known.upper()
+    if known not in _TYPES:
+        raise ContractMismatch(f"silver table {table} has a column of type {delta_type}, which is never written")
+    return _TYPES[known]
