@@ -41,8 +41,8 @@ lint: .venv/.synced ## Check format, types, layers, SQL, YAML, spelling, secrets
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy docs/generate.py tests/run.py
-	$(BIN)/lint-imports
-	$(BIN)/deptry .
+	$(BIN)/lint-imports --no-logo
+	NO_COLOR=1 $(BIN)/deptry .
 	if test -d dbt; then $(BIN)/sqlfluff lint --disable-progress-bar dbt; else echo "no dbt folder: SQL not checked"; fi
 	if test -f deployments/validate.py; then $(BIN)/python -m deployments.validate; else echo "no prefect.yaml check yet"; fi
 	$(BIN)/yamllint --strict .
@@ -63,7 +63,7 @@ lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade 
 		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock $(LOCK_ARGS)
 
 clean: ## Stop the stack; remove the environment and caches (your data in .lakehouse stays)
-	if test -x $(BIN)/lakehouse; then $(BIN)/lakehouse down; fi
+	if test -x $(BIN)/lakehouse; then $(BIN)/lakehouse down || echo "the stack may still run" >&2; fi
 	rm -rf .venv .boot .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	rm -rf dbt/target dbt/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
