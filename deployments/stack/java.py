@@ -1,0 +1,55 @@
+"""What Kafka and Kafka Connect have in common: both are Java programs with a properties file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from deployments.stack.jars import class_path, java
+from deployments.stack.service import Service
+
+LOGGING = """\
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %m (%c)%n%throwable
+rootLogger.level = {level}
+rootLogger.appenderRef.console.ref = console
+{loggers}
+"""
+
+
+class JavaService(Service):
+    """A Java program of the stack.
+
+    Args:
+        folder: Where data, configuration and log lie.
+        jars: Folder that keeps the jars; None: the one shared by all stacks of the user.
+    """
+
+    heap: ClassVar[str]
+    main_class: ClassVar[str]
+    quiet: ClassVar[tuple[str, ...]] = ()
+    """Loggers that say more than anyone reads."""
+
+    def __init__(self, folder: Path, *, jars: Path | None = None) -> None:
+        super().__init__(folder)
+        self._jars = jars
+
+    def properties(self) -> Mapping[str, str]:
+        """The program's configuration."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Writes the configuration; it is a consequence of settings and ports, never edited by hand."""
+        lines = [f"{name}={value}\n" for name, value in self.properties().items()]
+        (self.folder / "server.properties").write_text("".join(lines))
+        loggers = [f"logger.q{n}.name = {name}\nlogger.q{n}.level = error\n" for n, name in enumerate(self.quiet)]
+        (self.folder / "log4j2.properties").write_text(LOGGING.format(level="info", loggers="".join(loggers)))
+
+    def command(self) -> Sequence[str | Path]:
+        """Runs the main class on the properties file."""
+        return [*self.java(f"-Xmx{self.heap}"), self.main_class, "server.properties"]
+
+    def java(self, *options: str) -> list[str | Path]:
+        """The Java program with our class path, without a main class."""
+        return [java(), *options, "-Dlog4j2.configurationFile=log4j2.properties", "-cp", class_path(self._jars)]

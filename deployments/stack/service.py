@@ -1,0 +1,118 @@
+"""What all services of the stack have in common: prepare, start, wait until ready, stop."""
+
+import subprocess
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from signal import SIGTERM
+from typing import ClassVar
+
+import psutil
+
+from connectors.errors import ServiceUnavailable
+from deployments.stack.process import Launch, find_marked, launch, roots, stop, tail
+
+POLL_SECONDS = 0.1
+
+
+class Service(ABC):
+    """A service that runs as a process on this machine and keeps everything it has in one folder.
+
+    Args:
+        folder: Where data, configuration and log lie; made when missing.
+    """
+
+    name: ClassVar[str]
+    stop_signal: ClassVar[int] = SIGTERM
+    stop_seconds: ClassVar[float] = 15
+    ready_seconds: ClassVar[float] = 90
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where clients connect."""
+
+    @abstractmethod
+    def command(self) -> Sequence[str | Path]:
+        """The program and its arguments."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether a client is served now."""
+
+    def prepare(self) -> None:  # noqa: B027 - nothing to do is a fair answer
+        """Makes what the program needs to find; called before every start."""
+
+    def environment(self) -> Mapping[str, str | None]:
+        """Variables of the program, above those of this process; None removes one."""
+        return {}
+
+    @property
+    def working_folder(self) -> Path:
+        """Where the program runs."""
+        return self.folder
+
+    @property
+    def user(self) -> str | None:
+        """System user of the program; None: the same as this process."""
+        return None
+
+    @property
+    def log(self) -> Path:
+        """File that holds what the program printed."""
+        return self.folder / f"{self.name}.log"
+
+    def processes(self) -> list[psutil.Process]:
+        """The living processes of the service, whoever started them."""
+        return find_marked(self.folder)
+
+    def start(self) -> None:
+        """Clears away what is left of an earlier life, then starts the program and returns at once."""
+        self.stop()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.prepare()
+        self._child = launch(
+            Launch(
+                command=self.command(),
+                folder=self.folder,
+                log=self.log,
+                cwd=self.working_folder,
+                env=self.environment(),
+                user=self.user,
+            )
+        )
+
+    def wait_ready(self) -> None:
+        """Waits until the service serves.
+
+        Raises:
+            ServiceUnavailable: It ended, or was not ready in time; the message ends with the end of its log.
+        """
+        deadline = time.monotonic() + self.ready_seconds
+        pause = threading.Event()
+        while not self.is_ready():
+            if self._child is not None and self._child.poll() is not None:
+                raise self._failure(f"ended with code {self._child.returncode} while it started")
+            if time.monotonic() > deadline:
+                raise self._failure(f"was not ready within {self.ready_seconds:.0f} seconds")
+            pause.wait(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stops the service, if it runs, with everything it started."""
+        stop(roots(self.processes()), stop_signal=self.stop_signal, grace=self.stop_seconds)
+        stop(self.processes(), grace=self.stop_seconds)
+        if self._child is not None:
+            self._child.wait()
+            self._child = None
+
+    def _failure(self, what: str) -> ServiceUnavailable:
+        end = "\n".join(f"  {line}" for line in tail(self.log, lines=15))
+        return ServiceUnavailable(
+            f"{self.name} {what}; its log ends with\n{end}", hint=f"The whole log is {self.log}.", service=self.name
+        )

@@ -1,0 +1,93 @@
+"""Real services for the integration tests, started once per session."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from psycopg import sql
+
+from connectors.settings import (
+    CdcSettings,
+    ConnectSettings,
+    KafkaSettings,
+    LakeSettings,
+    PostgresSettings,
+    Settings,
+)
+from deployments.stack.connect import ConnectService
+from deployments.stack.kafka import KafkaService
+from deployments.stack.ports import pick_ports
+from deployments.stack.postgres import ADMIN, PostgresService
+from deployments.stack.start import start_together, stop_in_order
+
+
+@dataclass(frozen=True)
+class StackServices:
+    """The running services."""
+
+    postgres: PostgresService
+    kafka: KafkaService
+    connect: ConnectService
+
+
+@pytest.fixture(scope="session")
+def stack_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackServices]:
+    """PostgreSQL, Kafka and Kafka Connect with Debezium, in a temporary folder."""
+    folder = tmp_path_factory.mktemp("stack")
+    ports = pick_ports(["postgres", "kafka", "kafka_controller", "connect"])
+    postgres = PostgresService(folder / "postgres", port=ports["postgres"])
+    kafka = KafkaService(folder / "kafka", port=ports["kafka"], controller_port=ports["kafka_controller"])
+    connect = ConnectService(folder / "connect", port=ports["connect"], bootstrap_servers=kafka.address)
+    services = [postgres, kafka, connect]
+    try:
+        start_together(services)
+        yield StackServices(postgres, kafka, connect)
+    finally:
+        stop_in_order(services)
+        postgres.delete_data()
+
+
+@pytest.fixture
+def database(stack_services: StackServices) -> Iterator[PostgresSettings]:
+    """A fresh, empty database; dropped with its replication slots after the test."""
+    postgres = stack_services.postgres
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    postgres.create_database(name)
+    yield PostgresSettings(host="127.0.0.1", port=postgres.port, user=ADMIN, password=postgres.password, database=name)
+    with postgres.connect() as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        connection.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [name]
+        )
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def kafka(stack_services: StackServices) -> KafkaSettings:
+    """The broker."""
+    return KafkaSettings(bootstrap_servers=stack_services.kafka.address)
+
+
+@pytest.fixture
+def connect(stack_services: StackServices) -> ConnectSettings:
+    """Kafka Connect."""
+    return ConnectSettings(url=stack_services.connect.address)
+
+
+@pytest.fixture
+def settings(
+    database: PostgresSettings, kafka: KafkaSettings, connect: ConnectSettings, tmp_path: Path
+) -> Iterator[Settings]:
+    """All settings for one test: a fresh database, source name and lake; its connector is deleted afterwards."""
+    settings = Settings(
+        postgres=database,
+        kafka=kafka,
+        connect=connect,
+        cdc=CdcSettings(source=f"t{uuid.uuid4().hex[:12]}"),
+        lake=LakeSettings(root=str(tmp_path / "lake")),
+    )
+    yield settings
+    httpx.delete(f"{connect.url}/connectors/lakehouse-{settings.cdc.source}", timeout=60)
