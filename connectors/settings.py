@@ -65,7 +65,7 @@ class CdcSettings(BaseModel):
     batch_messages: int = Field(100_000, ge=1, description="Messages in one micro-batch, at the most.")
     batch_bytes: int = Field(64 * 2**20, ge=1, description="Bytes in one micro-batch, about at the most.")
     slice_rows: int = Field(1_000_000, ge=1, description="Change events folded in one merge, about at the most.")
-    slice_bytes: int = Field(512 * 2**20, ge=1, description="Bytes of events folded in one merge, about at the most.")
+    slice_bytes: int = Field(64 * 2**20, ge=1, description="Bytes of bronze files folded in one merge, about.")
 
     @field_validator("tables", mode="before")
     @classmethod

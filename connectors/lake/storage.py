@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -59,6 +61,12 @@ def ensure_table(
         if found is None:
             raise
         return found
+
+
+def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:
+    """Returns the live files of a table's version: delta-rs's add actions, with `path` absolute and not encoded."""
+    actions: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return [{**action, "path": f"{uri}/{unquote(action['path'])}"} for action in actions]
 
 
 def duckdb_connection(root: str, database: str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

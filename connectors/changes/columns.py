@@ -1,0 +1,88 @@
+"""A table's columns as the SQL of decoding, folding and merging names them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from connectors.errors import ContractMismatch
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import quote_identifier
+from connectors.postgres.types import TypeRule, rule_for
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: As the catalogue has it.
+        value: Name of its decoded value in the work tables; short, so that no column name can clash with ours.
+        keep: Name of the flag that says: this change left the value as it was, and does not carry it.
+        rule: How its type travels.
+        toastable: Whether a change may leave the value out.
+        is_key: Whether it is part of the key.
+    """
+
+    name: str
+    value: str
+    keep: str
+    rule: TypeRule
+    toastable: bool
+    is_key: bool
+
+    @property
+    def quoted(self) -> str:
+        """The name, quoted for DuckDB and Delta alike."""
+        return quote_identifier(self.name)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """All columns of a table, in catalogue order."""
+
+    all: tuple[Column, ...]
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """The key's columns."""
+        return tuple(c for c in self.all if c.is_key)
+
+    @property
+    def toastable(self) -> tuple[Column, ...]:
+        """The columns that a change may leave out."""
+        return tuple(c for c in self.all if c.toastable)
+
+    @property
+    def keys(self) -> str:
+        """The key's values in the work tables, comma-separated."""
+        return names(c.value for c in self.key)
+
+    @property
+    def any_kept(self) -> str:
+        """The condition that a change leaves some value out."""
+        return " OR ".join(c.keep for c in self.toastable) or "FALSE"
+
+
+def names(parts: Iterable[str]) -> str:
+    """Joins SQL terms with commas."""
+    return ", ".join(parts)
+
+
+def columns_of(contract: TableContract) -> Columns:
+    """Returns the columns of a contract.
+
+    Raises:
+        ContractMismatch: A column's type is not captured.
+    """
+    found = []
+    for n, column in enumerate(contract.columns):
+        rule = rule_for(column)
+        if rule is None:
+            raise ContractMismatch(
+                f"{contract.table}: column {column.name!r} has the type {column.type_name!r}, which is not captured",
+                hint="leave the table out of LAKEHOUSE_CDC__TABLES, or change the column's type",
+            )
+        # A key's value is never left out of a change.
+        is_key = column.name in contract.key
+        toastable = column.toastable and not is_key
+        found.append(Column(column.name, f"v{n}", f"keep{n}", rule, toastable, is_key))
+    return Columns(tuple(found))

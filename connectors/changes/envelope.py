@@ -1,0 +1,23 @@
+"""Debezium's envelope: the kinds of event, and the fields that are read from it."""
+
+import json
+from collections.abc import Sequence
+
+EVENT_KINDS = {
+    "c": "a row was inserted",
+    "u": "a row was updated",
+    "d": "a row was deleted",
+    "r": "a row was read by a snapshot",
+    "t": "the table was truncated",
+    "m": "a logical message; marks a position, changes no row",
+}
+
+EPOCH_HEADER = "lakehouse.epoch"
+OLD_KEY_HEADER = "__debezium.oldkey"
+
+
+def structure(columns: Sequence[str]) -> str:
+    """Returns DuckDB's `from_json` structure of an event of a table: every scalar as text, so that none is rounded."""
+    row = dict.fromkeys(columns, "VARCHAR")
+    source = dict.fromkeys(("lsn", "sequence", "ts_ms"), "VARCHAR")
+    return json.dumps({"op": "VARCHAR", "before": row, "after": row, "source": source})

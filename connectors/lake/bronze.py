@@ -1,0 +1,152 @@
+"""Bronze: the change log of a source, everything as received, one commit per micro-batch.
+
+Each commit carries the next batch number and the next position of every stream partition, so progress and rows can't
+come apart. Offsets of a recreated topic start anew: beside each position stands a number made from the topic's id.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, WriterProperties, write_deltalake
+
+from connectors.errors import PositionLost
+from connectors.lake.commits import committing, with_progress
+from connectors.lake.layout import LakeLayout
+from connectors.lake.storage import data_files, ensure_table
+from connectors.streams.protocol import MESSAGES, RawBatch, StreamPartition
+
+SCHEMA = pa.schema(
+    [
+        ("source_table", pa.string()),
+        ("ingest_date", pa.date32()),
+        ("batch", pa.int64()),
+        *((f.name, f.type) for f in MESSAGES if f.name not in ("topic", "stream_time")),
+        ("stream_time", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+_BATCH = "v1/batch"
+_THROUGH_LSN = "v1/through_lsn"
+_REOPEN_AFTER = 50
+_WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
+_CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", "delta.checkpointInterval": "50"}
+
+
+@dataclass(frozen=True)
+class BronzeFile:
+    """A data file of one source table, and what it holds."""
+
+    path: str
+    first_batch: int
+    last_batch: int
+    rows: int
+    size: int
+
+
+class BronzeLog:
+    """The change log of one source, at one version until it is reloaded or appended to."""
+
+    def __init__(self, layout: LakeLayout) -> None:
+        self._layout = layout
+        self._commits = 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Looks at the newest version."""
+        self._table: DeltaTable = ensure_table(
+            self._layout.bronze, SCHEMA, partition_by=("source_table", "ingest_date"), configuration=_CONFIGURATION
+        )
+        self.batch = self._table.transaction_version(_BATCH) or 0
+        self.through_lsn = self._table.transaction_version(_THROUGH_LSN) or 0
+
+    def positions(self, partitions: Iterable[StreamPartition]) -> dict[StreamPartition, int]:
+        """Returns the next position of each partition; zero for one never read.
+
+        Raises:
+            PositionLost: A topic was deleted and made anew since it was read.
+        """
+        return {p: self._position(p) for p in partitions}
+
+    def append(self, raw: RawBatch, *, tables: Mapping[str, str], through_lsn: int = 0) -> int:
+        """Commits one micro-batch with its positions; returns its number.
+
+        Args:
+            raw: Messages and the positions after them.
+            tables: Source table of each topic that carries one; other topics keep the topic's name.
+            through_lsn: Everything the source committed before this LSN is in bronze now.
+
+        Raises:
+            CommitConflict: Another drain committed first: reload, and poll again from the new positions.
+        """
+        batch = self.batch + 1
+        progress = {_BATCH: batch, _THROUGH_LSN: max(through_lsn, self.through_lsn)}
+        for partition, position in raw.positions.items():
+            progress[_position_name(partition)] = position
+            progress[_identity_name(partition)] = _identity(partition)
+        with committing(self._table):
+            write_deltalake(
+                self._table,
+                _rows(raw.messages, batch=batch, tables=tables),
+                mode="append",
+                writer_properties=_WRITER,
+                commit_properties=with_progress(progress),
+            )
+        self.batch, self.through_lsn = batch, progress[_THROUGH_LSN]
+        self._commits += 1
+        if self._commits % _REOPEN_AFTER == 0:
+            # Appending gets slower with every commit on one object.
+            self.reload()
+        return batch
+
+    def files(self, *, after_batch: int = 0) -> dict[str, list[BronzeFile]]:
+        """Returns the files with batches after `after_batch`, by source table, oldest first."""
+        found: dict[str, list[BronzeFile]] = {}
+        for row in data_files(self._layout.bronze, self._table):
+            table, last = row["partition.source_table"], row["max.batch"]
+            if last > after_batch:
+                file = BronzeFile(row["path"], row["min.batch"], last, row["num_records"], row["size_bytes"])
+                found.setdefault(table, []).append(file)
+        return {table: sorted(files, key=lambda f: f.first_batch) for table, files in found.items()}
+
+    def _position(self, partition: StreamPartition) -> int:
+        identity = self._table.transaction_version(_identity_name(partition))
+        if identity is not None and identity != _identity(partition):
+            raise PositionLost(
+                f"topic {partition.topic!r} was deleted and made anew since it was last read",
+                hint="changes may be lost: read the table anew from the source",
+                partition=partition,
+            )
+        position = self._table.transaction_version(_position_name(partition))
+        return 0 if position is None else position
+
+
+def _rows(messages: pa.Table, *, batch: int, tables: Mapping[str, str]) -> pa.Table:
+    topics = messages.column("topic")
+    distinct = topics.unique().to_pylist()
+    names = pa.array([tables.get(t, t.partition(".")[2]) for t in distinct], pa.string())
+    count = len(messages)
+    columns = {
+        "source_table": names.take(pc.index_in(topics.combine_chunks(), pa.array(distinct, pa.string()))),
+        "ingest_date": pa.repeat(pa.scalar(dt.datetime.now(dt.UTC).date(), pa.date32()), count),
+        "batch": pa.repeat(pa.scalar(batch, pa.int64()), count),
+        "stream_time": messages.column("stream_time").cast(SCHEMA.field("stream_time").type),
+    }
+    return pa.table(
+        [columns.get(f.name, messages[f.name] if f.name in MESSAGES.names else None) for f in SCHEMA], SCHEMA
+    )
+
+
+def _position_name(partition: StreamPartition) -> str:
+    return f"v1/position/{partition.topic}/{partition.partition}"
+
+
+def _identity_name(partition: StreamPartition) -> str:
+    return f"v1/topic/{partition.topic}/{partition.partition}"
+
+
+def _identity(partition: StreamPartition) -> int:
+    return int.from_bytes(hashlib.sha256(partition.topic_id.encode()).digest()[:6])

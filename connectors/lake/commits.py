@@ -1,0 +1,43 @@
+"""Rows and progress in one commit.
+
+Progress is kept in Delta's `txn` actions. The rule that makes it exact: load a table once, read its progress once,
+commit with that same object. Of two writers that started from one version the second fails, reloads, and decides again.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from connectors.errors import CommitConflict, ServiceUnavailable
+
+
+def with_progress(progress: Mapping[str, int]) -> CommitProperties:
+    """Returns what makes a commit carry these numbers."""
+    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
+
+
+@contextmanager
+def committing(table: DeltaTable) -> Iterator[None]:
+    """Turns what a commit may raise into this library's errors.
+
+    Raises:
+        CommitConflict: Another writer committed first.
+        ServiceUnavailable: The storage failed; whether the commit was made is to be read from the table.
+    """
+    try:
+        yield
+    except CommitFailedError as error:
+        raise CommitConflict(f"{table.table_uri}: another writer committed first: {error}") from error
+    except (DeltaError, OSError) as error:
+        if "transaction" in str(error).lower() or "conflict" in str(error).lower():
+            raise CommitConflict(f"{table.table_uri}: another writer committed first: {error}") from error
+        raise ServiceUnavailable(f"{table.table_uri}: the commit failed: {error}") from error
+
+
+def commit_progress(table: DeltaTable, schema: pa.Schema, progress: Mapping[str, int]) -> None:
+    """Commits numbers alone, for changes that turned out to change no row."""
+    with committing(table):
+        write_deltalake(table, schema.empty_table(), mode="append", commit_properties=with_progress(progress))

@@ -1,0 +1,4 @@
+"""Silver: one table per source table, kept in step by merges from bronze.
+
+`upsert` keeps the current row per key; `history` keeps every image of the rows of a table without a key.
+"""

@@ -1,0 +1,149 @@
+"""From bronze to silver, for one table: slice by slice, each one commit with the rows and the batch they reach."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from connectors.changes.columns import Columns, columns_of
+from connectors.changes.decode import Messages, decode_sql
+from connectors.errors import ContractMismatch
+from connectors.failpoints import failpoint
+from connectors.lake.bronze import BronzeFile
+from connectors.lake.layout import LakeLayout
+from connectors.lake.quarantine import quarantine_rejected
+from connectors.lake.silver.history import append_images
+from connectors.lake.silver.upsert import BATCH, fold_with_stored, merge_folded
+from connectors.lake.storage import duckdb_connection, ensure_table
+from connectors.postgres.contracts import TableContract
+
+# Merges write files of the target size: small ones keep one wide merge from turning the table into two files.
+_CONFIGURATION = {"delta.targetFileSize": str(8 * 2**20), "delta.checkpointInterval": "50"}
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+_CDC_FIELDS = (
+    ("_cdc_epoch", pa.int64()),
+    ("_cdc_prev_commit_lsn", pa.int64()),
+    ("_cdc_lsn", pa.int64()),
+    ("_cdc_op", pa.string()),
+    ("_cdc_committed_at", _TIMESTAMP),
+    ("_cdc_merged_at", _TIMESTAMP),
+    ("_cdc_deleted", pa.bool_()),
+)
+_HISTORY_FIELDS = (("_cdc_weight", pa.int32()), ("_cdc_partition", pa.int32()), ("_cdc_offset", pa.int64()))
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """What one merge commit did: change events folded, messages rejected, the batch that silver reached."""
+
+    changes: int
+    rejected: int
+    up_to_batch: int
+
+
+class SilverTable:
+    """One silver table, and how to merge into it.
+
+    Args:
+        layout: Addresses of the lake.
+        contract: The table's contract.
+        placeholder: What the source's events carry in place of a value that a change leaves out.
+    """
+
+    def __init__(self, layout: LakeLayout, contract: TableContract, *, placeholder: str) -> None:
+        self._layout = layout
+        self._contract = contract
+        self._placeholder = placeholder
+        self._columns: Columns = columns_of(contract)
+        self._uri = layout.silver(contract.table)
+        self.schema = silver_schema(contract)
+        self.reload()
+
+    def reload(self) -> Self:
+        """Looks at the newest version."""
+        self.table: DeltaTable = ensure_table(self._uri, self.schema, configuration=_CONFIGURATION)
+        self.batch = self.table.transaction_version(BATCH) or 0
+        return self
+
+    def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int) -> SliceReport:
+        """Merges the bronze batches after this table's own, up to `up_to_batch`.
+
+        Raises:
+            CommitConflict: Another merge committed first: reload, and see what is left to do.
+            ContractMismatch: Events have columns that the contract does not know, or lack some.
+        """
+        messages = Messages([f.path for f in files], self.batch, up_to_batch)
+        with duckdb_connection(self._layout.root) as connection:
+            changes = self._decode(connection, messages)
+            if self._contract.key:
+                fold_with_stored(connection, self.table, uri=self._uri, columns=self._columns)
+            rejected = quarantine_rejected(connection, self._layout, table=self._contract.table, messages=messages)
+            failpoint("quarantined")
+            write = merge_folded if self._contract.key else append_images
+            write(connection, self.table, schema=self.schema, columns=self._columns, up_to_batch=up_to_batch)
+        failpoint("silver-committed")
+        self.batch = up_to_batch
+        return SliceReport(changes, rejected, up_to_batch)
+
+    def _decode(self, connection: duckdb.DuckDBPyConnection, messages: Messages) -> int:
+        """Makes the tables `changes` and `rejected`; returns how many events there are."""
+        has_key = bool(self._contract.key)
+        query = decode_sql(self._columns, messages, placeholder=self._placeholder, both_images=not has_key)
+        connection.execute(f"CREATE TEMP TABLE changes AS {query}")
+        connection.execute(
+            "CREATE TEMP TABLE rejected AS "
+            "SELECT topic_id, stream_partition, stream_offset, reason FROM changes WHERE reason IS NOT NULL"
+        )
+        [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
+        connection.execute("DELETE FROM changes WHERE reason IS NOT NULL")
+        self._check_shape(connection)
+        return int(count)
+
+    def _check_shape(self, connection: duckdb.DuckDBPyConnection) -> None:
+        strange = connection.execute("SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL LIMIT 1")
+        for (shape,) in strange.fetchall():
+            known = {c.name for c in self._contract.columns}
+            differences = [f"+{n}" for n in sorted(set(shape) - known)] + [f"-{n}" for n in sorted(known - set(shape))]
+            raise ContractMismatch(
+                f"{self._contract.table}: events do not have the contract's columns: {', '.join(differences)}",
+                hint="the table changed at the source; it is held, nothing is lost: run `lakehouse source register`",
+                table=self._contract.table,
+            )
+        truncated = connection.execute("SELECT count(*) FROM changes WHERE _cdc_op = 't'").fetchall()[0][0]
+        if truncated:
+            raise ContractMismatch(
+                f"{self._contract.table}: the table was truncated at the source, which silver does not follow yet",
+                hint="the table is held, nothing is lost",
+                table=self._contract.table,
+            )
+
+
+def silver_schema(contract: TableContract) -> pa.Schema:
+    """Returns silver's schema of a table: its columns, marked with their PostgreSQL type, then our own."""
+    types = {c.name: c.rule.arrow for c in columns_of(contract).all}
+    fields = [pa.field(c.name, types[c.name], metadata={"pg_type": c.type_name}) for c in contract.columns]
+    own = _CDC_FIELDS if contract.key else _CDC_FIELDS + _HISTORY_FIELDS
+    return pa.schema([*fields, *(pa.field(name, kind) for name, kind in own)])
+
+
+def slices(
+    files: Sequence[BronzeFile], *, rows: int, size: int, up_to_batch: int
+) -> Iterator[tuple[list[BronzeFile], int]]:
+    """Cuts files, oldest first, into slices of whole batches of about `rows` and `size` bytes at the most.
+
+    Yields the files of a slice and the batch it reaches; a file that spans a cut is in both slices.
+    """
+    start = 0
+    while start < len(files):
+        stop, taken_rows, taken_size = start, 0, 0
+        while stop < len(files) and (stop == start or (taken_rows < rows and taken_size < size)):
+            taken_rows, taken_size = taken_rows + files[stop].rows, taken_size + files[stop].size
+            stop += 1
+        cut = max(f.last_batch for f in files[start:stop]) if stop < len(files) else up_to_batch
+        while stop < len(files) and files[stop].last_batch <= cut:
+            stop += 1
+        yield [f for f in files[start:] if f.first_batch <= cut], cut
+        start = stop

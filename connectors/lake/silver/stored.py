@@ -1,0 +1,40 @@
+"""Rows that silver holds already, for changes that leave values out."""
+
+import duckdb
+from deltalake import DeltaTable
+
+from connectors.changes.columns import Columns, names
+from connectors.changes.order import POSITION
+from connectors.lake.storage import data_files
+from connectors.postgres.identifiers import quote_literal
+
+_TYPES = {"_cdc_epoch": "BIGINT", "_cdc_prev_commit_lsn": "BIGINT", "_cdc_lsn": "BIGINT", "_cdc_op": "VARCHAR"}
+
+
+def read_stored(
+    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns, keys: str
+) -> None:
+    """Makes the table `stored`: silver's rows of some keys, at the version of `silver`.
+
+    Args:
+        connection: Where the work tables are.
+        silver: The table, as it will be committed to.
+        uri: Its address.
+        columns: Its columns; of the others than keys only the toastable ones are read.
+        keys: Query that selects the wanted keys.
+    """
+    wanted = (*columns.key, *columns.toastable)
+    files = data_files(uri, silver)
+    if files:
+        paths = names(quote_literal(f["path"]) for f in files)
+        rows = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+        values = names((*(f"{c.quoted} AS {c.value}" for c in wanted), *POSITION, "_cdc_deleted"))
+        condition = f"({names(c.quoted for c in columns.key)}) IN ({keys})"
+    else:
+        rows, condition = "(SELECT 1)", "FALSE"
+        of_columns = (f"(SELECT {c.value} FROM changes LIMIT 0) AS {c.value}" for c in wanted)
+        of_cdc = (f"NULL::{kind} AS {name}" for name, kind in _TYPES.items())
+        values = names((*of_columns, *of_cdc, "NULL::BOOLEAN AS _cdc_deleted"))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE stored AS SELECT {values}, TRUE AS is_stored FROM {rows} WHERE {condition}"
+    )

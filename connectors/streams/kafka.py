@@ -1,0 +1,215 @@
+"""Change events from Kafka (or anything that speaks its protocol)."""
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+import pyarrow as pa
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from connectors.errors import PositionLost, ServiceUnavailable
+from connectors.streams.protocol import MESSAGES, Positions, RawBatch, StreamPartition
+
+_REQUEST_SECONDS = 30.0
+_POLL_SECONDS = 0.25
+_IDLE_POLLS = int(60 / _POLL_SECONDS)
+
+
+class KafkaStream:
+    """Reads all topics of one source; see `ChangeStream`.
+
+    Args:
+        bootstrap_servers: Brokers, `host:port,host:port`.
+        source: Prefix of the topics, without the dot; also names the consumer group `lakehouse-<source>`.
+    """
+
+    def __init__(self, bootstrap_servers: str, *, source: str) -> None:
+        self._prefix = f"{source}."
+        common: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
+        self._admin = AdminClient(common)
+        self._consumer = Consumer(
+            {
+                **common,
+                "group.id": f"lakehouse-{source}",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                # A position that does not exist is a loss to report, never one to skip.
+                "auto.offset.reset": "error",
+                # By default librdkafka pauses for a second once its queue is full.
+                "fetch.queue.backoff.ms": 10,
+                "queued.max.messages.kbytes": 131_072,
+            }
+        )
+        self._positions: dict[StreamPartition, int] = {}
+        self._by_address: dict[tuple[str, int], StreamPartition] = {}
+        self._overread: set[StreamPartition] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def end_positions(self) -> Positions:
+        """Returns the last stable offset of every partition."""
+        return self._offsets(self._partitions(), OffsetSpec.latest())
+
+    def seek(self, positions: Positions) -> None:
+        """Reads on from these positions.
+
+        Raises:
+            PositionLost: A position is before the earliest message that is kept, or after the end.
+        """
+        earliest = self._offsets(positions, OffsetSpec.earliest())
+        ends = self._offsets(positions, OffsetSpec.latest())
+        for partition, position in positions.items():
+            first, end = earliest[partition], ends[partition]
+            if not first <= position <= end:
+                raise PositionLost(
+                    f"{_where(partition)} is to be read from {position}, but holds {first} to {end}",
+                    hint="changes may be lost: read the table anew from the source; then raise the topic's retention",
+                    partition=partition,
+                    position=position,
+                )
+        self._positions = dict(positions)
+        self._by_address = {(p.topic, p.partition): p for p in positions}
+        self._overread = set()
+        self._consumer.assign([TopicPartition(p.topic, p.partition, n) for p, n in positions.items()])
+
+    def poll(self, until: Positions, *, max_messages: int, max_bytes: int) -> RawBatch:
+        """Reads up to `until`, at the most about one micro-batch; an empty batch: `until` is reached."""
+        open_ = {p for p, end in until.items() if self._positions[p] < end}
+        self._rewind(open_ & self._overread)
+        before = dict(self._positions)
+        messages: list[Message] = []
+        size = idle = 0
+        while open_ and len(messages) < max_messages and size < max_bytes:
+            left = sum(until[p] - self._positions[p] for p in open_)
+            received = self._receive(min(left, max_messages - len(messages), 10_000))
+            idle = 0 if received else idle + 1
+            if idle > _IDLE_POLLS:
+                raise ServiceUnavailable(
+                    f"Kafka sent nothing for a minute, though more is in {', '.join(sorted(map(_where, open_)))}",
+                    hint="look at the broker's log",
+                )
+            for message in received:
+                if self._take(message, open_, until):
+                    messages.append(message)
+                    size += len(message.value() or b"") + len(message.key() or b"")
+        moved = {p: n for p, n in self._positions.items() if n != before[p]}
+        return RawBatch(_to_arrow(messages, self._by_address), moved)
+
+    def acknowledge(self, positions: Positions) -> None:
+        """Commits to the consumer group, so that Kafka's lag tools tell the truth."""
+        if positions:
+            self._consumer.commit(
+                offsets=[TopicPartition(p.topic, p.partition, n) for p, n in positions.items()], asynchronous=False
+            )
+
+    def close(self) -> None:
+        """Leaves the broker."""
+        self._consumer.close()
+
+    def _take(self, message: Message, open_: set[StreamPartition], until: Positions) -> bool:
+        """Advances the position for one message or end-of-partition event; True: the message is wanted."""
+        partition = self._by_address[_address(message)]
+        if partition not in open_:
+            self._overread.add(partition)
+            return False
+        offset, end = message.offset() or 0, until[partition]
+        wanted = message.error() is None and offset < end
+        if wanted:
+            self._positions[partition] = offset + 1
+        elif offset >= end:
+            # Transaction markers may fill the last offsets before the end: no message will come for them.
+            self._positions[partition] = end
+            self._overread.add(partition)
+        if self._positions[partition] >= end:
+            open_.remove(partition)
+        return wanted
+
+    def _rewind(self, partitions: set[StreamPartition]) -> None:
+        for p in partitions:
+            self._consumer.seek(TopicPartition(p.topic, p.partition, self._positions[p]))
+        self._overread -= partitions
+
+    def _receive(self, count: int) -> list[Message]:
+        try:
+            received: list[Message] = self._consumer.consume(count, timeout=_POLL_SECONDS)
+        except KafkaException as error:
+            raise ServiceUnavailable(f"Kafka does not answer: {error}") from error
+        for message in received:
+            failure = message.error()
+            if failure is not None and failure.code() != KafkaError._PARTITION_EOF:
+                raise _as_lakehouse_error(failure, message)
+        return received
+
+    def _partitions(self) -> list[StreamPartition]:
+        try:
+            names = [t for t in self._admin.list_topics(timeout=_REQUEST_SECONDS).topics if self._is_ours(t)]
+            described = self._admin.describe_topics(TopicCollection(names)) if names else {}
+            topics = [future.result(_REQUEST_SECONDS) for future in described.values()]
+        except KafkaException as error:
+            raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
+        return [StreamPartition(t.name, str(t.topic_id), p.id) for t in topics for p in t.partitions]
+
+    def _is_ours(self, topic: str) -> bool:
+        return topic.startswith(self._prefix) and topic != f"{self._prefix}transaction"
+
+    def _offsets(self, partitions: Iterable[StreamPartition], spec: OffsetSpec) -> dict[StreamPartition, int]:
+        wanted = {TopicPartition(p.topic, p.partition): spec for p in partitions}
+        if not wanted:
+            return {}
+        try:
+            futures = self._admin.list_offsets(
+                wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_SECONDS
+            )
+            found = {(tp.topic, tp.partition): f.result(_REQUEST_SECONDS).offset for tp, f in futures.items()}
+        except KafkaException as error:
+            raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
+        return {p: found[p.topic, p.partition] for p in partitions}
+
+
+def _where(partition: StreamPartition) -> str:
+    return f"{partition.topic}[{partition.partition}]"
+
+
+def _address(message: Message) -> tuple[str, int]:
+    topic, partition = message.topic(), message.partition()
+    if topic is None or partition is None:
+        raise ServiceUnavailable(f"Kafka sent an event without a partition: {message.error()}")
+    return topic, partition
+
+
+def _as_lakehouse_error(error: KafkaError, message: Message) -> ServiceUnavailable | PositionLost:
+    where = f"{message.topic()}[{message.partition()}]"
+    if error.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
+        return PositionLost(
+            f"{where} no longer holds the position to read from: {error}",
+            hint="changes may be lost: read the table anew from the source; then raise the topic's retention",
+        )
+    return ServiceUnavailable(f"Kafka reports for {where}: {error}")
+
+
+def _to_arrow(messages: list[Message], by_address: dict[tuple[str, int], StreamPartition]) -> pa.Table:
+    ids = [by_address[_address(m)].topic_id for m in messages]
+    columns: list[Any] = [
+        pa.array([m.topic() for m in messages], pa.string()),
+        pa.array(ids, pa.string()),
+        pa.array([m.partition() for m in messages], pa.int32()),
+        pa.array([m.offset() for m in messages], pa.int64()),
+        pa.array([m.timestamp()[1] for m in messages], MESSAGES.field("stream_time").type),
+        pa.array([m.key() for m in messages], pa.binary()),
+        pa.array([m.value() for m in messages], pa.binary()),
+        pa.array([m.headers() for m in messages], MESSAGES.field("headers").type),
+    ]
+    return pa.table(columns, schema=MESSAGES)
