@@ -4,8 +4,6 @@ DuckDB reads the data files itself: its `delta` extension would have to be downl
 rejects merged files, in which one column comes in two string types.
 """
 
-# ruff: noqa: S608 - a view takes no parameters; all names and values in it are quoted
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote

@@ -1,0 +1,299 @@
+"""Changes in bronze become the right rows in silver, whatever their order, repetition and slicing."""
+
+import duckdb
+import pytest
+
+from connectors.errors import CommitConflict, ContractMismatch, PositionLost
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.merge import SilverTable, slices
+from connectors.lake.storage import data_files, open_table
+from connectors.postgres.contracts import ColumnContract, TableContract
+from tests.events import PARTITION, PLACEHOLDER, event, raw_batch
+
+COLUMNS = (
+    ColumnContract(name="id", type_name="int4", nullable=False),
+    ColumnContract(name="name", type_name="varchar"),
+    ColumnContract(name="big", type_name="text", toastable=True),
+)
+KEYED = TableContract(schema_name="public", table_name="t", columns=COLUMNS, key=("id",))
+KEYLESS = TableContract(schema_name="public", table_name="t", columns=COLUMNS, key=(), replica_identity="full")
+
+
+class Lake:
+    """One table's way from messages to silver."""
+
+    def __init__(self, root, contract=KEYED):
+        self.layout = LakeLayout(str(root), "s")
+        self.contract = contract
+        self.bronze = BronzeLog(self.layout)
+        self.offset = 0
+
+    def receive(self, *messages):
+        self.bronze.append(raw_batch(list(messages), first_offset=self.offset), tables={"s.public.t": "public.t"})
+        self.offset += len(messages)
+        return self
+
+    def merge(self, rows=10**6):
+        silver = SilverTable(self.layout, self.contract, placeholder=PLACEHOLDER)
+        files = self.bronze.files(after_batch=silver.batch).get("public.t", [])
+        return [
+            silver.merge(part, up_to_batch=cut)
+            for part, cut in slices(files, rows=rows, size=2**40, up_to_batch=self.bronze.batch)
+        ]
+
+    def select(self, columns, *, table=None):
+        uri = table or self.layout.silver(self.contract.table)
+        files = [f["path"] for f in data_files(uri, open_table(uri))]
+        query = f"SELECT {columns} FROM read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
+        return sorted(duckdb.sql(query).fetchall(), key=repr)
+
+    def rows(self):
+        live = self.select("id, name, big, _cdc_deleted")
+        return [row[:3] for row in live if not row[3]]
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "a lake")
+
+
+def row(id_, name, big):
+    return {"id": id_, "name": name, "big": big}
+
+
+def test_insert_update_delete_and_tombstone(lake):
+    lake.receive(
+        event("r", row(1, "a", "x"), lsn=10),
+        event("c", row(2, "b", "y"), lsn=20, prev=15),
+        event("u", row(1, "A", "x"), lsn=30, prev=25),
+        event("d", row(2, None, None), lsn=40, prev=35),
+        (b'{"id":2}', None, []),
+    ).merge()
+    assert lake.rows() == [(1, "A", "x")]
+    assert lake.select("id, name, big, _cdc_op, _cdc_lsn, _cdc_deleted") == [
+        (1, "A", "x", "u", 30, False),
+        (2, "b", "y", "d", 40, True),
+    ]
+
+
+def test_delete_keeps_what_silver_has(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    lake.receive(event("d", row(1, None, None), lsn=20, prev=15)).merge()
+    assert lake.select("id, name, big, _cdc_deleted") == [(1, "a", "x", True)]
+
+
+def test_same_events_again_change_nothing(lake):
+    events = [
+        event("c", row(1, "a", "x"), lsn=10, prev=5),
+        event("u", row(1, "b", "y"), lsn=20, prev=15),
+        event("d", row(1, None, None), lsn=30, prev=25),
+        event("c", row(2, "c", "z"), lsn=40, prev=35),
+    ]
+    lake.receive(*events).merge()
+    before = lake.select("*")
+    lake.receive(*events[:2]).merge()
+    lake.receive(*events[2:]).merge()
+    assert lake.select("*") == before
+
+
+def test_transactions_are_ordered_by_commit_not_by_lsn(lake):
+    lake.receive(
+        event("u", row(1, "committed first", "x"), lsn=90, prev=50),
+        event("u", row(1, "committed last", "x"), lsn=80, prev=100),
+    ).merge()
+    assert lake.rows() == [(1, "committed last", "x")]
+
+
+def test_snapshot_row_never_beats_a_change_open_while_it_was_read(lake):
+    lake.receive(event("r", row(1, "old", "x"), lsn=100, prev=70)).merge()
+    lake.receive(event("u", row(1, "new", "x"), lsn=90, prev=70)).merge()
+    assert lake.rows() == [(1, "new", "x")]
+
+
+def test_delete_and_insert_at_one_lsn_are_one_update(lake):
+    lake.receive(
+        event("c", row(1, "b", "x"), lsn=50, prev=40),
+        event("d", row(1, None, None), lsn=50, prev=40),
+    ).merge()
+    assert lake.rows() == [(1, "b", "x")]
+
+
+def test_later_epoch_beats_greater_lsn(lake):
+    lake.receive(event("c", row(1, "old life", "x"), lsn=900, prev=800)).merge()
+    lake.receive(event("r", row(1, "new life", "x"), lsn=5, epoch=2)).merge()
+    assert lake.rows() == [(1, "new life", "x")]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_value_left_out_keeps_the_newest_one_told(lake, together):
+    batches = [
+        event("c", row(1, "a", "first"), lsn=10, prev=5),
+        event("u", row(1, "b", "second"), lsn=20, prev=15),
+        event("u", row(1, "c", PLACEHOLDER), lsn=30, prev=25),
+        event("u", row(1, "d", PLACEHOLDER), lsn=40, prev=35),
+    ]
+    for batch in [batches] if together else [[b] for b in batches]:
+        lake.receive(*batch).merge()
+    assert lake.rows() == [(1, "d", "second")]
+
+
+def test_value_left_out_may_be_null(lake):
+    lake.receive(event("c", row(1, "a", None), lsn=10, prev=5), event("u", row(1, "b", PLACEHOLDER), lsn=20, prev=15))
+    lake.merge()
+    assert lake.rows() == [(1, "b", None)]
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_moved_rows_take_along_what_the_changes_leave_out(lake, cut):
+    """1 moves to 2 and on to 3, then another row moves onto 1; sliced anywhere."""
+    events = [
+        event("c", row(1, "a", "value of a"), lsn=10, prev=5),
+        event("c", row(9, "z", "value of z"), lsn=11, prev=5),
+        event("d", row(1, None, None), lsn=20, prev=15),
+        event("c", row(2, "a", PLACEHOLDER), lsn=20, prev=15, old_key={"id": 1}),
+        event("d", row(2, None, None), lsn=30, prev=15),
+        event("c", row(3, "a", PLACEHOLDER), lsn=30, prev=15, old_key={"id": 2}),
+        event("d", row(9, None, None), lsn=40, prev=35),
+        event("c", row(1, "z", PLACEHOLDER), lsn=40, prev=35, old_key={"id": 9}),
+        event("u", row(1, "zz", PLACEHOLDER), lsn=50, prev=45),
+    ]
+    lake.receive(*events[: cut + 2]).merge()
+    lake.receive(*events[cut + 2 :]).merge()
+    assert lake.rows() == [(1, "zz", "value of z"), (3, "a", "value of a")]
+
+
+def test_row_that_moves_there_and_back_keeps_its_value(lake):
+    lake.receive(event("c", row(1, "a", "value"), lsn=10, prev=5)).merge()
+    lake.receive(
+        event("d", row(1, None, None), lsn=20, prev=15),
+        event("c", row(2, "a", PLACEHOLDER), lsn=20, prev=15, old_key={"id": 1}),
+        event("d", row(2, None, None), lsn=30, prev=15),
+        event("c", row(1, "a", PLACEHOLDER), lsn=30, prev=15, old_key={"id": 2}),
+    ).merge()
+    assert lake.rows() == [(1, "a", "value")]
+
+
+def test_value_nobody_knows_goes_to_quarantine_not_to_silver(lake):
+    lake.receive(
+        event("u", row(1, "a", PLACEHOLDER), lsn=10, prev=5),
+        event("c", row(2, "b", PLACEHOLDER), lsn=20, prev=5, old_key={"id": 7}),
+        event("c", row(3, "c", "x"), lsn=30, prev=5),
+    )
+    [report] = lake.merge()
+    assert report.rejected == 2
+    assert lake.rows() == [(3, "c", "x")]
+    reasons = lake.select("stream_offset, reason", table=lake.layout.quarantine)
+    assert [offset for offset, _ in reasons] == [0, 1]
+    assert all("not known" in reason for _, reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"\xff\xfe", "not UTF-8"),
+        (b"{broken", "not JSON"),
+        (b"[1]", "no operation"),
+        (b'{"op":"z"}', "unknown operation z"),
+        (b'{"op":"c","after":{"id":1},"source":{}}', "no LSN"),
+        (event("c", row("seven", "a", "x"), lsn=1)[1], '"id" can not be read: seven'),
+        (event("c", row(None, "a", "x"), lsn=1)[1], "no value for the key"),
+        (event("u", None, lsn=1)[1], "no image"),
+    ],
+)
+def test_unreadable_message_goes_to_quarantine_and_the_rest_goes_on(lake, value, reason):
+    headers = [("lakehouse.epoch", b"1")]
+    lake.receive((b"k", value, headers), event("c", row(1, "a", "x"), lsn=10))
+    [report] = lake.merge()
+    assert (report.changes, report.rejected) == (2, 1)
+    [(kept, why)] = lake.select("value, reason", table=lake.layout.quarantine)
+    assert kept == value
+    assert reason in why
+    assert lake.rows() == [(1, "a", "x")]
+
+
+def test_message_without_epoch_goes_to_quarantine(lake):
+    key, value, _ = event("c", row(1, "a", "x"), lsn=10)
+    lake.receive((key, value, None)).merge()
+    assert lake.select("reason", table=lake.layout.quarantine) == [("no header lakehouse.epoch",)]
+
+
+def test_merge_run_again_quarantines_nothing_twice(lake):
+    lake.receive((b"k", b"{broken", [("lakehouse.epoch", b"1")]))
+    silver = SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER)
+    stale = SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER)
+    files = lake.bronze.files()["public.t"]
+    silver.merge(files, up_to_batch=1)
+    stale.reload().batch = 0
+    stale.merge(files, up_to_batch=1)
+    assert len(lake.select("reason", table=lake.layout.quarantine)) == 1
+
+
+def test_messages_with_schemas_are_understood(lake):
+    key, value, headers = event("c", row(1, "a", "x"), lsn=10)
+    lake.receive((key, b'{"schema":{"type":"struct"},"payload":' + value + b"}", headers)).merge()
+    assert lake.rows() == [(1, "a", "x")]
+
+
+@pytest.mark.parametrize("columns", [{"extra": 1}, {"name": ...}])
+def test_changed_columns_hold_the_table_and_lose_nothing(lake, columns):
+    strange = {k: v for k, v in (row(1, "a", "x") | columns).items() if v is not ...}
+    lake.receive(event("c", strange, lsn=10))
+    with pytest.raises(ContractMismatch, match=r"contract's columns: [+-](extra|name)"):
+        lake.merge()
+    assert SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER).batch == 0
+
+
+def test_merge_without_effect_still_advances(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    assert SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER).batch == 2
+    assert lake.merge() == []
+
+
+def test_slices_give_the_same_rows(tmp_path):
+    def run(rows):
+        lake = Lake(tmp_path / str(rows))
+        for n in range(12):
+            lake.receive(
+                event("c" if n < 4 else "u", row(n % 4, f"n{n}", PLACEHOLDER if n > 7 else f"b{n}"), lsn=n + 1)
+            )
+        return len(lake.merge(rows=rows)), lake.rows()
+
+    many, few = run(1), run(10**6)
+    assert (many[0], few[0]) == (12, 1)
+    assert many[1] == few[1]
+
+
+def test_table_without_key_keeps_every_image(tmp_path):
+    lake = Lake(tmp_path, KEYLESS)
+    same = row(1, "a", "x")
+    lake.receive(
+        event("c", same, lsn=10),
+        event("c", same, lsn=10),
+        event("u", row(1, "b", "x"), before=same, lsn=20),
+        event("d", same, lsn=30),
+    ).merge()
+    images = lake.select("id, name, big, _cdc_weight, _cdc_offset")
+    assert images == [
+        (1, "a", "x", -1, 2),
+        (1, "a", "x", -1, 3),
+        (1, "a", "x", 1, 0),
+        (1, "a", "x", 1, 1),
+        (1, "b", "x", 1, 2),
+    ]
+
+
+def test_two_writers_of_one_batch_leave_one(lake):
+    other = BronzeLog(lake.layout)
+    lake.receive(event("c", row(1, "a", "x"), lsn=10))
+    with pytest.raises(CommitConflict, match="another writer"):
+        other.append(raw_batch([event("c", row(1, "a", "x"), lsn=10)]), tables={"s.public.t": "public.t"})
+    other.reload()
+    assert other.positions([PARTITION]) == {PARTITION: 1}
+
+
+def test_recreated_topic_is_a_decision(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10))
+    with pytest.raises(PositionLost, match="made anew"):
+        BronzeLog(lake.layout).positions([PARTITION._replace(topic_id="another")])
