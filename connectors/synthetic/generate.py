@@ -21,21 +21,12 @@ from connectors.synthetic.catalogue import (
     product_rows,
 )
 from connectors.synthetic.sales import Sales, SalesGenerator, order_times
-from connectors.synthetic.shop import TABLES, count_rows, create_shop, is_filled, shop_table
+from connectors.synthetic.shop import KEYS, NUMBERED, TABLES, count_rows, create_shop, is_filled, shop_table
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 """When the first order can be placed, unless told otherwise."""
 
 _PORTION = 5_000  # orders held in memory
-_IDENTITIES = {
-    "customers": "customer_id",
-    "addresses": "address_id",
-    "categories": "category_id",
-    "products": "product_id",
-    "orders": "order_id",
-    "payments": "payment_id",
-    "returns": "return_id",
-}
 
 
 def fill_shop(
@@ -128,7 +119,8 @@ def _foreign_keys_checked_at_the_end(conn: psycopg.Connection[Any]) -> Iterator[
 
 def _advance_identities(conn: psycopg.Connection[Any]) -> None:
     """Lets each identity column go on after the keys that were copied."""
-    for table, column in _IDENTITIES.items():
+    for table in NUMBERED:
+        (column,) = KEYS[table]
         conn.execute(
             sql.SQL(
                 "select setval(pg_get_serial_sequence({}, {}), max({}) + 1, false) from {} having max({}) is not null"

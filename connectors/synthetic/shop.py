@@ -8,19 +8,25 @@ from psycopg import sql
 
 from connectors.errors import ConfigurationError
 
-TABLES = (
-    "customers",
-    "addresses",
-    "categories",
-    "products",
-    "inventory",
-    "orders",
-    "order_items",
-    "payments",
-    "shipments",
-    "returns",
-)
+KEYS = {
+    "customers": ("customer_id",),
+    "addresses": ("address_id",),
+    "categories": ("category_id",),
+    "products": ("product_id",),
+    "inventory": ("product_id", "warehouse"),
+    "orders": ("order_id",),
+    "order_items": ("order_id", "line_no"),
+    "payments": ("payment_id",),
+    "shipments": ("tracking_id",),
+    "returns": ("return_id",),
+}
+"""Key columns of every table."""
+
+TABLES = tuple(KEYS)
 """All tables, in schema `public`, each after those it refers to."""
+
+NUMBERED = tuple(table for table, key in KEYS.items() if len(key) == 1 and table != "shipments")
+"""Tables whose key PostgreSQL numbers."""
 
 _TYPES = (
     "customer_status",
@@ -83,6 +89,7 @@ def drop_shop(conn: psycopg.Connection[Any], *, dry_run: bool = True) -> dict[st
                 conn.execute(sql.SQL("drop table if exists {}").format(shop_table(table)))
             for name in _TYPES:
                 conn.execute(sql.SQL("drop type if exists {}").format(sql.Identifier("public", name)))
+            conn.execute("drop sequence if exists public.traffic_runs")
         return rows
 
 

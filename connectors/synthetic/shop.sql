@@ -175,3 +175,6 @@ create index if not exists order_items_product on public.order_items (product_id
 create index if not exists payments_order on public.payments (order_id);
 create index if not exists shipments_order on public.shipments (order_id);
 create index if not exists returns_item on public.returns (order_id, line_no);
+
+-- Numbers the runs of live traffic, so that each draws other values than the one before.
+create sequence if not exists public.traffic_runs;
