@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -82,12 +82,15 @@ class Session:
             yield
         self._pending = before
 
-    def pick(self, table: str, *, recent: int = _ALL, **having: Any) -> dict[str, Any]:
+    def pick(
+        self, table: str, *, recent: int = _ALL, unused_in: Mapping[str, str] | None = None, **having: Any
+    ) -> dict[str, Any]:
         """The key of some row.
 
         Args:
             table: The table.
             recent: Start at most this many numbers before the end.
+            unused_in: Tables, and their column, that must not refer to the row.
             **having: What its columns must equal.
 
         Raises:
@@ -98,12 +101,13 @@ class Session:
         query = sql.SQL(
             "select {key} from {table} where {position} >= (select max({position})"
             " - floor(%(chance)s * (least(max({position}) - min({position}), %(recent)s) + 1))::bigint from {table})"
-            " and {having} order by {order} limit 1"
+            " and {having} and {unused} order by {order} limit 1"
         ).format(
             key=_columns(key),
             table=shop_table(table),
             position=sql.Identifier(position),
             having=_equal(having, named=True),
+            unused=_unused(table, unused_in or {}),
             order=_columns((position, *key)),
         )
         rows = self._fetch(query, {"chance": self.rng.random(), "recent": recent, **having})
@@ -184,11 +188,21 @@ def _columns(names: tuple[str, ...]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _equal(where: Where, *, named: bool = False) -> sql.Composed:
-    return sql.SQL(" and ").join(
-        [sql.SQL("true")]
-        + [
-            sql.SQL("{} = {}").format(sql.Identifier(c), sql.Placeholder(c) if named else sql.Placeholder())
-            for c in where
-        ]
+def _unused(table: str, references: Mapping[str, str]) -> sql.Composable:
+    (key, *_) = KEYS[table]
+    return _all(
+        sql.SQL("not exists (select from {} r where r.{} = {}.{})").format(
+            shop_table(other), sql.Identifier(column), sql.Identifier(table), sql.Identifier(key)
+        )
+        for other, column in references.items()
     )
+
+
+def _equal(where: Where, *, named: bool = False) -> sql.Composable:
+    return _all(
+        sql.SQL("{} = {}").format(sql.Identifier(column), sql.Placeholder(column if named else "")) for column in where
+    )
+
+
+def _all(conditions: Iterable[sql.Composable]) -> sql.Composable:
+    return sql.SQL(" and ").join(list(conditions) or [sql.SQL("true")])

@@ -80,6 +80,15 @@ class TrafficCounts:
             _sum(self.hard_cases, other.hard_cases),
         )
 
+    def __str__(self) -> str:
+        lines = [f"{'table':<14}{'inserts':>9}{'updates':>9}{'deletes':>9}"]
+        for table in TABLES:
+            lines.append(f"{table:<14}{self.inserts[table]:>9,}{self.updates[table]:>9,}{self.deletes[table]:>9,}")
+        lines.append(f"\n{'hard case':<32}{'times':>9}")
+        lines.extend(f"{name.replace('_', ' '):<32}{times:>9,}" for name, times in self.hard_cases.items())
+        lines.append(f"\n{self.transactions:,} transactions")
+        return "\n".join(lines)
+
     def as_dict(self) -> dict[str, Any]:
         """All counts, for JSON."""
         return asdict(self)

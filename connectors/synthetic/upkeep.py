@@ -7,7 +7,7 @@ from psycopg import sql
 
 from connectors.synthetic.catalogue import address_details, customer_details, product_details
 from connectors.synthetic.pools import LABELS, WAREHOUSES, pools
-from connectors.synthetic.session import DEFAULT, NothingToDo, Session
+from connectors.synthetic.session import DEFAULT, Session
 from connectors.synthetic.values import price_cents
 
 
@@ -38,9 +38,7 @@ def edit_customer(work: Session) -> None:
 def forget_customer(work: Session) -> None:
     """A customer without orders is deleted, addresses first."""
     with work.transaction():
-        customer = work.pick("customers")
-        if work.rows("orders", customer, "order_id"):
-            raise NothingToDo
+        customer = work.pick("customers", unused_in={"orders": "customer_id"})
         work.delete("addresses", customer)
         work.delete("customers", customer)
 
@@ -93,12 +91,8 @@ def edit_category(work: Session) -> None:
 def drop_category(work: Session) -> None:
     """A category with nothing in it is deleted."""
     with work.transaction():
-        category = work.pick("categories", recent=20)
-        number = category["category_id"]
-        used = work.rows("products", category, "product_id") or work.rows("categories", {"parent_id": number}, "name")
-        if used:
-            raise NothingToDo
-        work.delete("categories", category)
+        unused_in = {"products": "category_id", "categories": "parent_id"}
+        work.delete("categories", work.pick("categories", unused_in=unused_in))
 
 
 def add_product(work: Session) -> None:
@@ -142,9 +136,7 @@ def change_price(work: Session) -> None:
 def withdraw_product(work: Session) -> None:
     """A product that was never sold is deleted, its stock first."""
     with work.transaction():
-        product = work.pick("products", recent=50)
-        if work.rows("order_items", product, "line_no"):
-            raise NothingToDo
+        product = work.pick("products", unused_in={"order_items": "product_id"})
         work.delete("inventory", product)
         work.delete("products", product)
 
