@@ -42,7 +42,7 @@ lint: .venv/.synced ## Check format, types, layers, SQL, YAML, spelling, secrets
 	$(BIN)/mypy
 	$(BIN)/mypy docs/generate.py tests/run.py
 	$(BIN)/lint-imports --no-logo
-	NO_COLOR=1 $(BIN)/deptry .
+	$(BIN)/deptry --no-ansi .
 	if test -d dbt; then $(BIN)/sqlfluff lint --disable-progress-bar dbt; else echo "no dbt folder: SQL not checked"; fi
 	if test -f deployments/validate.py; then $(BIN)/python -m deployments.validate; else echo "no prefect.yaml check yet"; fi
 	$(BIN)/yamllint --strict .
