@@ -83,6 +83,24 @@ class LakeSettings(BaseModel):
     )
 
 
+class PrefectSettings(BaseModel):
+    """Prefect, which schedules and shows the flows."""
+
+    api_url: str | None = Field(
+        None, description="API address of your own Prefect server; unset: `lakehouse up` starts one."
+    )
+
+
+class StackSettings(BaseModel):
+    """Ports of the local stack on 127.0.0.1; unset: free ones are picked, and kept for the next time."""
+
+    postgres_port: int | None = Field(None, description="Port of PostgreSQL.")
+    kafka_port: int | None = Field(None, description="Port of Kafka, for clients.")
+    kafka_controller_port: int | None = Field(None, description="Port of Kafka's controller.")
+    connect_port: int | None = Field(None, description="Port of Kafka Connect's REST interface.")
+    prefect_port: int | None = Field(None, description="Port of Prefect's server and user interface.")
+
+
 class Settings(BaseSettings):
     """The tree of settings."""
 
@@ -99,6 +117,8 @@ class Settings(BaseSettings):
     connect: ConnectSettings = Field(default_factory=ConnectSettings)
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
+    prefect: PrefectSettings = Field(default_factory=PrefectSettings)
+    stack: StackSettings = Field(default_factory=StackSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -114,6 +134,19 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, file_secret_settings, stack
 
 
+class _OwnSettings(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *args: PydanticBaseSettingsSource, **kwargs: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return super().settings_customise_sources(settings_cls, *args, **kwargs)[:-1]
+
+
 def load_settings() -> Settings:
     """Reads the settings; call once per command or flow run."""
     return Settings()
+
+
+def load_own_settings() -> Settings:
+    """Reads what the user has set, without the addresses of the local stack: what is unset there is to be started."""
+    return _OwnSettings()

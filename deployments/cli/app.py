@@ -1,10 +1,33 @@
 """Assembles the command from one module per group of commands."""
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
+
+from connectors.errors import LakehouseError
+from deployments.cli import stack_commands
+from deployments.cli.console import print_error
+
+
+class Commands(TyperGroup):
+    """All commands; an error of ours ends them with its message and hint, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except LakehouseError as error:
+            print_error(error)
+            raise typer.Exit(1) from None
+
 
 app = typer.Typer(
     name="lakehouse",
     help="Keep a Delta lakehouse in step with PostgreSQL.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    cls=Commands,
 )
+stack_commands.add_to(app)

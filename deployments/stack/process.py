@@ -17,6 +17,8 @@ import psutil
 from connectors.errors import ServiceUnavailable
 
 MARK = "STACK_SERVICE_FOLDER"
+LOG_BYTES = 32 * 2**20
+"""Size from which a log is put aside at the next start."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Launch:
 def launch(how: Launch) -> subprocess.Popen[bytes]:
     """Starts a process in a session of its own, so that Ctrl-C in a terminal reaches only the command."""
     how.log.parent.mkdir(parents=True, exist_ok=True)
+    if how.log.exists() and how.log.stat().st_size > LOG_BYTES:
+        how.log.replace(how.log.with_suffix(".old"))
     wanted = {**os.environ, **how.env, MARK: str(how.folder)}
     with how.log.open("ab") as log:
         return subprocess.Popen(
@@ -73,11 +77,19 @@ def find_marked(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(MARK) == str(folder) and is_alive(process):
                 found.append(process)
         except psutil.Error:  # gone in the meantime, or another user's
             continue
     return sorted(found, key=lambda process: process.create_time())
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that has ended and waits for its parent does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def roots(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
@@ -101,15 +113,6 @@ def stop(processes: Sequence[psutil.Process], *, stop_signal: int = signal.SIGTE
             f"processes {', '.join(str(process.pid) for process in alive)} do not stop",
             hint="They may wait for a disk; try again.",
         )
-
-
-def tail(log: Path, *, lines: int) -> list[str]:
-    """The last lines of a log file; none if there is no such file."""
-    if not log.exists():
-        return []
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 400 * lines))
-        return file.read().decode(errors="replace").splitlines()[-lines:]
 
 
 def _send(processes: Sequence[psutil.Process], number: int) -> None:

@@ -12,7 +12,8 @@ from typing import ClassVar
 import psutil
 
 from connectors.errors import ServiceUnavailable
-from deployments.stack.process import Launch, find_marked, launch, roots, stop, tail
+from deployments.stack.logs import tail
+from deployments.stack.process import Launch, find_marked, launch, roots, stop
 
 POLL_SECONDS = 0.1
 
@@ -32,6 +33,8 @@ class Service(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self._child: subprocess.Popen[bytes] | None = None
+        self._aborted = threading.Event()
+        self._launching = threading.Lock()
 
     @property
     @abstractmethod
@@ -73,15 +76,26 @@ class Service(ABC):
         return find_marked(self.folder)
 
     def start(self) -> None:
-        """Clears away what is left of an earlier life, then starts the program and returns at once."""
+        """Clears away what is left of an earlier life, then starts the program and returns at once.
+
+        Raises:
+            ServiceUnavailable: `abort` was called meanwhile.
+        """
         self.stop()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
-        self._child = launch(
+        with self._launching:
+            if self._aborted.is_set():
+                raise self._failure("was stopped before it started")
+            self._child = self.launch(self.command(), log=self.log)
+
+    def launch(self, command: Sequence[str | Path], *, log: Path) -> subprocess.Popen[bytes]:
+        """Starts a process that belongs to the service."""
+        return launch(
             Launch(
-                command=self.command(),
+                command=command,
                 folder=self.folder,
-                log=self.log,
+                log=log,
                 cwd=self.working_folder,
                 env=self.environment(),
                 user=self.user,
@@ -95,13 +109,14 @@ class Service(ABC):
             ServiceUnavailable: It ended, or was not ready in time; the message ends with the end of its log.
         """
         deadline = time.monotonic() + self.ready_seconds
-        pause = threading.Event()
         while not self.is_ready():
-            if self._child is not None and self._child.poll() is not None:
-                raise self._failure(f"ended with code {self._child.returncode} while it started")
+            child = self._child
+            if child is not None and child.poll() is not None:
+                raise self._failure(f"ended with code {child.returncode} while it started")
             if time.monotonic() > deadline:
                 raise self._failure(f"was not ready within {self.ready_seconds:.0f} seconds")
-            pause.wait(POLL_SECONDS)
+            if self._aborted.wait(POLL_SECONDS):
+                raise self._failure("was stopped while it started")
 
     def stop(self) -> None:
         """Stops the service, if it runs, with everything it started."""
@@ -110,6 +125,12 @@ class Service(ABC):
         if self._child is not None:
             self._child.wait()
             self._child = None
+
+    def abort(self) -> None:
+        """Stops the service for good, also when another thread is about to start it."""
+        with self._launching:
+            self._aborted.set()
+        self.stop()
 
     def _failure(self, what: str) -> ServiceUnavailable:
         end = "\n".join(f"  {line}" for line in tail(self.log, lines=15))

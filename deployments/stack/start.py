@@ -21,15 +21,17 @@ def start_together(services: Sequence[Service], *, on_ready: Callable[[Service, 
         service.wait_ready()
         return service
 
-    try:
-        with ThreadPoolExecutor(max_workers=max(1, len(services))) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, len(services))) as pool:
+        try:
             for done in as_completed([pool.submit(start, service) for service in services]):
                 service = done.result()
                 if on_ready is not None:
                     on_ready(service, time.monotonic() - began)
-    except BaseException:
-        stop_in_order(services)
-        raise
+        except BaseException:
+            # Before the pool waits for its threads: they end when their services do.
+            for service in reversed(services):
+                service.abort()
+            raise
 
 
 def stop_in_order(services: Sequence[Service]) -> None:
