@@ -25,6 +25,7 @@ LARGE_COLUMNS = {
 """Columns that hold large values, by table."""
 
 _OUT_OF_LINE_BYTES = 10_000  # stored, so after compression: no row of that size fits a page of 8 kB
+_FILLED_WITH_LARGE = ("customers", "returns")  # where a new shop has some
 _CLONED = ("payments", "returns")  # have nothing unique but the key
 _FOLLOWERS = {
     "customers": ("addresses", "orders"),
@@ -55,7 +56,7 @@ class _Large(NamedTuple):
 
 def unchanged_large_value(work: Session) -> None:
     """A large value stays while another column changes."""
-    row = _store_large_value(work)
+    row = _large_row(work)
     with work.transaction():
         _require_large(work, row)
         work.update(row.table, row.key, **_other_columns(work, row.table))
@@ -63,7 +64,7 @@ def unchanged_large_value(work: Session) -> None:
 
 def changed_key(work: Session) -> None:
     """The key of a row with a large value changes; rows that refer to it follow."""
-    row = _store_large_value(work)
+    row = _large_row(work)
     with work.transaction():
         _require_large(work, row)
         others = _other_columns(work, row.table) if work.rng.random() < 0.5 else {}
@@ -73,7 +74,7 @@ def changed_key(work: Session) -> None:
 def reinserted_key(work: Session) -> None:
     """A row is deleted and inserted anew under the same key in one transaction; its large value, if any, may change."""
     rng = work.rng
-    row = _store_large_value(work) if rng.random() < 0.4 else None
+    row = _large_row(work) if rng.random() < 0.4 else None
     with work.transaction():
         table = rng.choice(TABLES) if row is None else row.table
         key = work.pick(table) if row is None else row.key
@@ -118,6 +119,15 @@ HARD_CASES: dict[str, Callable[[Session], None]] = {
 """The cases by name."""
 
 
+def _large_row(work: Session) -> _Large:
+    """A row that has had a large value for long, or has just been given one."""
+    if work.rng.random() < 0.3:
+        table = work.rng.choice(_FILLED_WITH_LARGE)
+        with work.transaction():
+            return _Large(table, work.pick(table, condition=_is_large(table)))
+    return _store_large_value(work)
+
+
 def _store_large_value(work: Session) -> _Large:
     """Gives a large value to a row, or inserts a row with one, in a transaction of its own."""
     table = work.rng.choice(tuple(LARGE_COLUMNS))
@@ -138,10 +148,12 @@ def _large_value(work: Session, table: str) -> str:
 
 
 def _require_large(work: Session, row: _Large) -> None:
-    stored = sql.SQL("pg_column_size({})").format(sql.Identifier(LARGE_COLUMNS[row.table]))
-    sizes = work.rows(row.table, row.key, stored)
-    if not sizes or (sizes[0][0] or 0) < _OUT_OF_LINE_BYTES:
+    if work.rows(row.table, row.key, _is_large(row.table)) != [(True,)]:
         raise NothingToDo
+
+
+def _is_large(table: str) -> sql.Composable:
+    return sql.SQL("pg_column_size({}) >= {}").format(sql.Identifier(LARGE_COLUMNS[table]), _OUT_OF_LINE_BYTES)
 
 
 def _other_columns(work: Session, table: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ DEFAULT = sql.SQL("default")
 """Given as a value of a numbered key: the next number."""
 
 _ALL = 2**53
+_TRUE = sql.SQL("true")
 _POSITIONS = {"shipments": "order_id"}  # random keys have no "recent" end
 
 
@@ -83,14 +84,14 @@ class Session:
         self._pending = before
 
     def pick(
-        self, table: str, *, recent: int = _ALL, unused_in: Mapping[str, str] | None = None, **having: Any
+        self, table: str, *, recent: int = _ALL, condition: sql.Composable = _TRUE, **having: Any
     ) -> dict[str, Any]:
         """The key of some row.
 
         Args:
             table: The table.
             recent: Start at most this many numbers before the end.
-            unused_in: Tables, and their column, that must not refer to the row.
+            condition: What must hold besides.
             **having: What its columns must equal.
 
         Raises:
@@ -101,13 +102,13 @@ class Session:
         query = sql.SQL(
             "select {key} from {table} where {position} >= (select max({position})"
             " - floor(%(chance)s * (least(max({position}) - min({position}), %(recent)s) + 1))::bigint from {table})"
-            " and {having} and {unused} order by {order} limit 1"
+            " and {having} and {condition} order by {order} limit 1"
         ).format(
             key=_columns(key),
             table=shop_table(table),
             position=sql.Identifier(position),
             having=_equal(having, named=True),
-            unused=_unused(table, unused_in or {}),
+            condition=condition,
             order=_columns((position, *key)),
         )
         rows = self._fetch(query, {"chance": self.rng.random(), "recent": recent, **having})
@@ -188,8 +189,9 @@ def _columns(names: tuple[str, ...]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _unused(table: str, references: Mapping[str, str]) -> sql.Composable:
-    (key, *_) = KEYS[table]
+def unused(table: str, **references: str) -> sql.Composable:
+    """The condition that no row refers to one of `table`: `unused("customers", orders="customer_id")`."""
+    (key,) = KEYS[table]
     return _all(
         sql.SQL("not exists (select from {} r where r.{} = {}.{})").format(
             shop_table(other), sql.Identifier(column), sql.Identifier(table), sql.Identifier(key)
@@ -205,4 +207,4 @@ def _equal(where: Where, *, named: bool = False) -> sql.Composable:
 
 
 def _all(conditions: Iterable[sql.Composable]) -> sql.Composable:
-    return sql.SQL(" and ").join(list(conditions) or [sql.SQL("true")])
+    return sql.SQL(" and ").join(list(conditions) or [_TRUE])

@@ -110,7 +110,7 @@ def apply_traffic(
         seed: The same seed does the same to the same tables.
         transactions: At least so many, as some operations need two; None: no end.
         mix: How often each operation happens, relative to the others.
-        rate: Transactions per second, on average and at the most; None: as fast as it goes.
+        rate: Transactions per second, on average; None: as fast as it goes.
         stop: Ends the traffic after the transaction that is open.
 
     Raises:

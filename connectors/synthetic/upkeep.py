@@ -7,7 +7,7 @@ from psycopg import sql
 
 from connectors.synthetic.catalogue import address_details, customer_details, product_details
 from connectors.synthetic.pools import LABELS, WAREHOUSES, pools
-from connectors.synthetic.session import DEFAULT, Session
+from connectors.synthetic.session import DEFAULT, Session, unused
 from connectors.synthetic.values import price_cents
 
 
@@ -38,7 +38,7 @@ def edit_customer(work: Session) -> None:
 def forget_customer(work: Session) -> None:
     """A customer without orders is deleted, addresses first."""
     with work.transaction():
-        customer = work.pick("customers", unused_in={"orders": "customer_id"})
+        customer = work.pick("customers", condition=unused("customers", orders="customer_id"))
         work.delete("addresses", customer)
         work.delete("customers", customer)
 
@@ -91,8 +91,8 @@ def edit_category(work: Session) -> None:
 def drop_category(work: Session) -> None:
     """A category with nothing in it is deleted."""
     with work.transaction():
-        unused_in = {"products": "category_id", "categories": "parent_id"}
-        work.delete("categories", work.pick("categories", unused_in=unused_in))
+        empty = unused("categories", products="category_id", categories="parent_id")
+        work.delete("categories", work.pick("categories", condition=empty))
 
 
 def add_product(work: Session) -> None:
@@ -136,7 +136,7 @@ def change_price(work: Session) -> None:
 def withdraw_product(work: Session) -> None:
     """A product that was never sold is deleted, its stock first."""
     with work.transaction():
-        product = work.pick("products", unused_in={"order_items": "product_id"})
+        product = work.pick("products", condition=unused("products", order_items="product_id"))
         work.delete("inventory", product)
         work.delete("products", product)
 
