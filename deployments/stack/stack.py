@@ -71,12 +71,13 @@ class LocalStack:
         with self._alone():
             state = read_state(self.home)
             holder = _holder(state)
-            if hold and holder is not None:
+            complete = self._is_complete(state)
+            if holder is not None and (hold or not complete):
                 raise ConfigurationError(
                     f"`lakehouse up` in process {holder.pid} already runs the stack",
                     hint="Stop it with `lakehouse down`, or use it as it is.",
                 )
-            if self._is_complete(state):
+            if complete:
                 services = self._services(state)
                 for service in services:
                     on_ready(service, 0)
