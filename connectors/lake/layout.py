@@ -53,6 +53,11 @@ class LakeLayout:
         return f"{self.root}/bronze/{self.source}/contracts"
 
     @property
+    def epochs(self) -> str:
+        """The lives of the source's replication slot."""
+        return f"{self.root}/bronze/{self.source}/epochs"
+
+    @property
     def quarantine(self) -> str:
         """Messages that could not be read, with the reason."""
         return f"{self.root}/quarantine/{self.source}/rejected"

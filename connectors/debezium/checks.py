@@ -1,0 +1,91 @@
+"""What Debezium can't carry: findings beside those about the database itself."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from connectors.debezium.config import topic_name
+from connectors.debezium.placeholder import recognisable
+from connectors.postgres.catalog import CatalogTable
+from connectors.postgres.checks import Finding
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName, quote_identifier
+from connectors.postgres.types import rule_for
+
+
+def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
+    """Checks that every change of these tables can be told from any other in the stream."""
+    contracts = [table.contract for table in tables]
+    nested = [finding for table in tables for finding in _array_findings(table)]
+    quotes = [finding for contract in contracts for finding in _name_findings(contract)]
+    return [
+        *quotes,
+        *_topic_findings(source, contracts),
+        *(f for c in contracts for f in _unchanged_findings(c)),
+        *nested,
+    ]
+
+
+def _name_findings(contract: TableContract) -> list[Finding]:
+    quoted = contract.table.quoted
+    cures = [
+        (contract.schema_name, f"ALTER SCHEMA {quote_identifier(contract.schema_name)} RENAME TO ...;"),
+        (contract.table_name, f"ALTER TABLE {quoted} RENAME TO ...;"),
+        *((c.name, f"ALTER TABLE {quoted} RENAME {quote_identifier(c.name)} TO ...;") for c in contract.columns),
+    ]
+    problem = "begins or ends with a quotation mark, which Debezium takes for quoting: it would not be read"
+    return [
+        Finding("error", f"{contract.table}: {name}", problem, f"{cure} -- or leave the table out")
+        for name, cure in cures
+        if _taken_for_quoted(name)
+    ]
+
+
+def _taken_for_quoted(name: str) -> bool:
+    first, last = name[0], name[-1]
+    return '"' in (first, last) or (first == last and first in "'`")
+
+
+def _topic_findings(source: str, contracts: Iterable[TableContract]) -> list[Finding]:
+    topics: dict[str, list[TableName]] = defaultdict(list)
+    for contract in contracts:
+        topics[topic_name(source, contract.table)].append(contract.table)
+    return [
+        Finding(
+            "error",
+            " and ".join(map(str, tables)),
+            f"would share the topic {topic}, as Kafka's names have no other characters",
+            f"ALTER TABLE {tables[-1].quoted} RENAME TO ...; -- or leave one out of LAKEHOUSE_CDC__TABLES",
+        )
+        for topic, tables in topics.items()
+        if len(tables) > 1
+    ]
+
+
+def _unchanged_findings(contract: TableContract) -> list[Finding]:
+    if contract.replica_identity == "full":
+        return []
+    quoted = contract.table.quoted
+    return [
+        Finding(
+            "error",
+            f"{contract.table}.{column.name}",
+            f"is of type {column.type_name[1:]}[]: a large value that an update leaves alone turns into NULL",
+            f"ALTER TABLE {quoted} REPLICA IDENTITY FULL; -- or, where all values are small: "
+            f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} SET STORAGE PLAIN;",
+        )
+        for column in contract.columns
+        if not recognisable(column) and rule_for(column) is not None
+    ]
+
+
+def _array_findings(table: CatalogTable) -> list[Finding]:
+    return [
+        Finding(
+            "error",
+            f"{table.contract.table}.{name}",
+            "is an array of several dimensions: Debezium writes NULL for what is inside",
+            f"ALTER TABLE {table.contract.table.quoted} ALTER COLUMN {quote_identifier(name)} TYPE jsonb "
+            f"USING to_jsonb({quote_identifier(name)});",
+        )
+        for name in table.nested
+    ]

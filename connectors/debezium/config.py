@@ -1,0 +1,191 @@
+"""The connector's configuration, and the names that follow from the source's."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from connectors.errors import ConfigurationError
+from connectors.postgres.catalog import CatalogTable
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import MARKER_PREFIX
+from connectors.settings import Settings
+
+EPOCH_HEADER = "lakehouse.epoch"
+"""Header of every event: which life of the replication slot it comes from."""
+
+HEARTBEAT_PREFIX = "lakehouse-heartbeat"
+"""Prefix of the messages that move an idle slot on; kept apart from markers, they reach no topic."""
+
+MAX_MESSAGE_BYTES = 16 * 2**20
+
+_NOT_IN_TOPICS = re.compile(r"[^A-Za-z0-9._-]")
+_PLAIN = re.compile(r"[A-Za-z0-9_]")
+
+
+def connector_name(source: str) -> str:
+    """Name of the connector."""
+    return f"lakehouse-{source}"
+
+
+def slot_name(source: str) -> str:
+    """Name of the replication slot."""
+    return f"lakehouse_{source}"
+
+
+def publication_name(source: str) -> str:
+    """Name of the publication."""
+    return f"lakehouse_{source}"
+
+
+def topic_name(source: str, table: TableName) -> str:
+    """The topic that carries a table's changes; what Kafka allows in no name is `_`."""
+    return _NOT_IN_TOPICS.sub("_", f"{source}.{table.schema}.{table.name}")
+
+
+def marker_topic(source: str) -> str:
+    """The topic that carries markers."""
+    return f"{source}.message"
+
+
+def connector_config(
+    settings: Settings,
+    tables: Sequence[CatalogTable],
+    *,
+    epoch: int,
+    placeholder: str,
+) -> dict[str, str]:
+    """The whole configuration, as Kafka Connect takes it. It holds the password: never print it.
+
+    Args:
+        settings: The database, the source's name and the cadence of heartbeats.
+        tables: The tables to capture.
+        epoch: The life of the replication slot, stamped on every event.
+        placeholder: What stands for a value that an update did not change and PostgreSQL did not send.
+    """
+    source = settings.cdc.source
+    return {
+        "name": connector_name(source),
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "tasks.max": "1",
+        "topic.prefix": source,
+        "topic.heartbeat.prefix": "__debezium-heartbeat",
+        **_database(settings),
+        **_capture(source, [table.contract for table in tables]),
+        **_excluded(tables),
+        **_representation(placeholder),
+        **_delivery(settings),
+        "transforms": "epoch",
+        "transforms.epoch.type": "org.apache.kafka.connect.transforms.InsertHeader",
+        "transforms.epoch.header": EPOCH_HEADER,
+        "transforms.epoch.value.literal": str(epoch),
+    }
+
+
+def _database(settings: Settings) -> dict[str, str]:
+    postgres = settings.postgres
+    if postgres.host is None:
+        raise ConfigurationError("no PostgreSQL is configured", hint="set LAKEHOUSE_POSTGRES__HOST")
+    password = {} if postgres.password is None else {"database.password": postgres.password.get_secret_value()}
+    return {
+        "database.hostname": postgres.host,
+        "database.port": str(postgres.port),
+        "database.user": postgres.user,
+        "database.dbname": postgres.database,
+        **password,
+    }
+
+
+def _capture(source: str, contracts: Sequence[TableContract]) -> dict[str, str]:
+    return {
+        "plugin.name": "pgoutput",
+        "slot.name": slot_name(source),
+        "slot.drop.on.stop": "false",
+        # A killed worker's connection may hold the slot for some seconds more.
+        "slot.max.retries": "60",
+        "slot.retry.delay.ms": "1000",
+        "publication.name": publication_name(source),
+        "publication.autocreate.mode": "disabled",
+        "snapshot.mode": "initial",
+        "table.include.list": ",".join(_regex(c.schema_name, c.table_name) for c in contracts),
+        "message.prefix.include.list": f"(?-i){MARKER_PREFIX}",
+        "skipped.operations": "none",
+        "tombstones.on.delete": "true",
+        **_message_keys(contracts),
+    }
+
+
+def _representation(placeholder: str) -> dict[str, str]:
+    converter = "org.apache.kafka.connect.json.JsonConverter"
+    return {
+        "decimal.handling.mode": "string",
+        "interval.handling.mode": "string",
+        "time.precision.mode": "adaptive",
+        # JSON has bytes as base64 in any case; the mode `base64` would turn an unchanged value into NULL.
+        "binary.handling.mode": "bytes",
+        "hstore.handling.mode": "json",
+        # A column of a type that is not known yet arrives as bytes, instead of not at all.
+        "include.unknown.datatypes": "true",
+        "unavailable.value.placeholder": placeholder,
+        "key.converter": converter,
+        "key.converter.schemas.enable": "false",
+        "value.converter": converter,
+        "value.converter.schemas.enable": "false",
+    }
+
+
+def _delivery(settings: Settings) -> dict[str, str]:
+    heartbeat = f"SELECT pg_logical_emit_message(false, '{HEARTBEAT_PREFIX}', '')"
+    return {
+        "exactly.once.support": "required",
+        "transaction.boundary": "poll",
+        "poll.interval.ms": "50",
+        "max.batch.size": "8192",
+        "max.queue.size": "32768",
+        "heartbeat.interval.ms": str(settings.cdc.heartbeat_seconds * 1000),
+        # Without it an idle database would keep all the log that its neighbours write.
+        "heartbeat.action.query": heartbeat,
+        "producer.override.linger.ms": "5",
+        "producer.override.batch.size": "262144",
+        "producer.override.compression.type": "lz4",
+        "producer.override.max.request.size": str(MAX_MESSAGE_BYTES),
+        # A killed worker's open transaction blocks readers until it times out.
+        "producer.override.transaction.timeout.ms": "10000",
+        "topic.creation.default.replication.factor": "-1",
+        "topic.creation.default.partitions": "1",
+        "topic.creation.default.cleanup.policy": "delete",
+        "topic.creation.default.max.message.bytes": str(MAX_MESSAGE_BYTES),
+        "errors.tolerance": "none",
+        "event.processing.failure.handling.mode": "fail",
+    }
+
+
+def _escaped(name: str) -> str:
+    """A Java regex for exactly this name.
+
+    Debezium splits its lists at commas, colons and semicolons, so that everything but plain
+    characters is written as a code point.
+    """
+    return "".join(c if _PLAIN.fullmatch(c) else f"\\x{{{ord(c):x}}}" for c in name)
+
+
+def _regex(schema: str, table: str) -> str:
+    # Debezium ignores letter case unless told not to.
+    return f"(?-i){_escaped(schema)}[.]{_escaped(table)}"
+
+
+def _excluded(tables: Iterable[CatalogTable]) -> dict[str, str]:
+    """Generated columns that are not published: the snapshot would hold them, and no change after it."""
+    listed = ",".join(
+        f"{_regex(*table.contract.table)}[.]{_escaped(column)}" for table in tables for column in table.unpublished
+    )
+    return {"column.exclude.list": listed} if listed else {}
+
+
+def _message_keys(contracts: Iterable[TableContract]) -> dict[str, str]:
+    """Names the key where Debezium would take another: the primary key, or any unique index."""
+    entries = [
+        f"{_regex(contract.schema_name, contract.table_name)}:{','.join(map(_escaped, contract.key))}"
+        for contract in contracts
+        if contract.replica_identity == "index"
+    ]
+    return {"message.key.columns": ";".join(entries)} if entries else {}

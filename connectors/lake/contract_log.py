@@ -1,0 +1,229 @@
+"""What the lake remembers of its source: versions of table contracts, and lives of the slot.
+
+Two small tables, only ever appended to. Each commit says which number of commit it is, so that of
+two writers that read the same state one wins and the other reads again.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any, TypeVar, cast
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from connectors.errors import CommitConflict
+from connectors.lake.layout import LakeLayout
+from connectors.lake.storage import ensure_table, open_table
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import ServerIdentity
+
+Result = TypeVar("Result")
+
+_ATTEMPTS = 10
+_COMMIT_NUMBER = "lakehouse.commit"
+
+_CONTRACTS = pa.schema(
+    [
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("version", pa.int32(), nullable=False),
+        pa.field("valid_from_lsn", pa.int64(), nullable=False),
+        pa.field("contract", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+
+_EPOCHS = pa.schema(
+    [
+        pa.field("epoch", pa.int64(), nullable=False),
+        pa.field("slot", pa.string(), nullable=False),
+        pa.field("system_identifier", pa.string(), nullable=False),
+        pa.field("timeline", pa.int64(), nullable=False),
+        pa.field("placeholder", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ContractVersion:
+    """A table's contract, and the position from which it holds.
+
+    Attributes:
+        version: 1, 2, ... per table.
+        valid_from_lsn: 0 for the first: nothing is known of what was before.
+        contract: What the catalogue said.
+    """
+
+    version: int
+    valid_from_lsn: int
+    contract: TableContract
+
+
+@dataclass(frozen=True)
+class SourceLife:
+    """One life of the replication slot; positions of two lives do not compare.
+
+    Attributes:
+        epoch: Number of the life, from 1.
+        slot: Name of the slot.
+        system_identifier: The server's, from `initdb`.
+        timeline: The server's; a failover or a restore begins a new one.
+        placeholder: What stands for values that an update did not change; the same in all lives.
+    """
+
+    epoch: int
+    slot: str
+    system_identifier: str
+    timeline: int
+    placeholder: str
+
+    def is_of(self, slot: str, identity: ServerIdentity) -> bool:
+        """Whether it is the life of this slot on this server and timeline."""
+        return (self.slot, self.system_identifier, self.timeline) == (
+            slot,
+            identity.system_identifier,
+            identity.timeline,
+        )
+
+
+def contract_versions(layout: LakeLayout) -> dict[TableName, tuple[ContractVersion, ...]]:
+    """All versions of all contracts, oldest first; empty before the first registration."""
+    table = open_table(layout.contracts)
+    return {} if table is None else _versions(table)
+
+
+def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
+    """The newest contract of every table that was ever captured."""
+    return {name: versions[-1].contract for name, versions in contract_versions(layout).items()}
+
+
+def record_contracts(layout: LakeLayout, contracts: Iterable[TableContract], lsn: int) -> list[TableName]:
+    """Records the contracts that differ from the newest known ones; returns their tables.
+
+    Args:
+        layout: The lake.
+        contracts: What the catalogue says now.
+        lsn: Position from which that holds, read before the catalogue was.
+
+    Raises:
+        CommitConflict: Other writers kept committing first.
+    """
+    wanted = list(contracts)
+
+    def attempt() -> list[TableName]:
+        table = ensure_table(layout.contracts, _CONTRACTS)
+        known = _versions(table)
+        changed = [c for c in wanted if c.table not in known or known[c.table][-1].contract != c]
+        _append(table, [_contract_row(c, len(known.get(c.table, ())), lsn) for c in changed], _CONTRACTS)
+        return [contract.table for contract in changed]
+
+    return _optimistic(attempt, layout.contracts)
+
+
+def current_life(layout: LakeLayout) -> SourceLife | None:
+    """The newest life of the slot; None before the first registration."""
+    table = open_table(layout.epochs)
+    return None if table is None else _newest_life(table)
+
+
+def current_epoch(layout: LakeLayout) -> int | None:
+    """Number of the newest life of the slot; None before the first registration."""
+    life = current_life(layout)
+    return None if life is None else life.epoch
+
+
+def ensure_epoch(layout: LakeLayout, *, slot: str, slot_exists: bool, identity: ServerIdentity) -> SourceLife:
+    """Returns the slot's current life; records a new one if the slot is not the one that is known.
+
+    Args:
+        layout: The lake.
+        slot: Name of the slot.
+        slot_exists: Whether the server has it. One that is gone will be made anew, and its life with it.
+        identity: The server the slot is on.
+
+    Raises:
+        CommitConflict: Other writers kept committing first.
+    """
+
+    def attempt() -> SourceLife:
+        table = ensure_table(layout.epochs, _EPOCHS)
+        last = _newest_life(table)
+        life = SourceLife(
+            epoch=1 if last is None else last.epoch + 1,
+            slot=slot,
+            system_identifier=identity.system_identifier,
+            timeline=identity.timeline,
+            placeholder=_new_placeholder() if last is None else last.placeholder,
+        )
+        if slot_exists and last is not None and last.is_of(slot, identity):
+            return last
+        _append(table, [{**asdict(life), "recorded_at": datetime.now(UTC)}], _EPOCHS)
+        return life
+
+    return _optimistic(attempt, layout.epochs)
+
+
+def _contract_row(contract: TableContract, known_versions: int, lsn: int) -> dict[str, Any]:
+    return {
+        "table": str(contract.table),
+        "version": known_versions + 1,
+        "valid_from_lsn": lsn if known_versions else 0,
+        "contract": contract.model_dump_json(),
+        "recorded_at": datetime.now(UTC),
+    }
+
+
+def _new_placeholder() -> str:
+    # Random, so that no value of the source is ever taken for it.
+    return f"__lakehouse_unchanged_{secrets.token_hex(16)}"
+
+
+def _rows(table: DeltaTable) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], table.to_pyarrow_table().to_pylist())
+
+
+def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]:
+    versions: dict[TableName, tuple[ContractVersion, ...]] = {}
+    for row in sorted(_rows(table), key=itemgetter("table", "version")):
+        contract = TableContract.model_validate_json(row["contract"])
+        version = ContractVersion(row["version"], row["valid_from_lsn"], contract)
+        versions[contract.table] = (*versions.get(contract.table, ()), version)
+    return versions
+
+
+def _newest_life(table: DeltaTable) -> SourceLife | None:
+    rows = _rows(table)
+    if not rows:
+        return None
+    newest = max(rows, key=itemgetter("epoch"))
+    return SourceLife(**{name: value for name, value in newest.items() if name != "recorded_at"})
+
+
+def _append(table: DeltaTable, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    if not rows:
+        return
+    number = table.transaction_version(_COMMIT_NUMBER)
+    commit = Transaction(_COMMIT_NUMBER, 0 if number is None else number + 1)
+    write_deltalake(
+        table,
+        pa.Table.from_pylist(list(rows), schema=schema),
+        mode="append",
+        commit_properties=CommitProperties(app_transactions=[commit]),
+    )
+
+
+def _optimistic(attempt: Callable[[], Result], uri: str) -> Result:
+    """Reads and commits; where somebody else committed first, reads and commits again."""
+    retrying = Retrying(
+        retry=retry_if_exception_type(CommitFailedError), stop=stop_after_attempt(_ATTEMPTS), wait=wait_random(0, 0.2)
+    )
+    try:
+        return retrying(attempt)
+    except RetryError as error:
+        raise CommitConflict(f"others committed to {uri} first, {_ATTEMPTS} times in a row") from error

@@ -1,0 +1,206 @@
+"""What keeps a database from being captured safely: each finding with the SQL that cures it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from connectors.postgres.catalog import CatalogTable
+from connectors.postgres.connection import Connection
+from connectors.postgres.identifiers import TableName, quote_identifier
+from connectors.postgres.patterns import matches
+from connectors.postgres.replication import SlotState
+from connectors.postgres.types import rule_for
+
+Severity = Literal["error", "warning"]
+
+OLDEST_VERSION = 140000
+RESERVED_PREFIX = "_cdc_"
+
+_SERVER = """
+    SELECT current_setting('server_version_num')::int AS version,
+           current_setting('server_version') AS version_text,
+           current_setting('wal_level') AS wal_level,
+           pg_is_in_recovery() AS standby,
+           current_setting('max_replication_slots')::int
+               - (SELECT count(*) FROM pg_replication_slots)::int AS free_slots,
+           current_setting('max_replication_slots')::int AS max_slots,
+           current_setting('max_wal_senders')::int - (SELECT count(*) FROM pg_stat_replication)::int AS free_senders,
+           current_setting('max_wal_senders')::int AS max_senders,
+           current_setting('max_slot_wal_keep_size') AS keep_size,
+           current_user AS role, current_database() AS database,
+           (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user)
+               OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication'
+                          AND pg_has_role(current_user, oid, 'MEMBER')) AS replicates,
+           has_database_privilege(current_database(), 'CREATE') AS creates
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about the source that is wrong or worth knowing.
+
+    Attributes:
+        severity: An error keeps the source from being registered; a warning does not.
+        subject: What it is about: a table, a column, a setting.
+        problem: What is the case, and what would come of it.
+        cure: SQL to run, or a setting of ours to change.
+    """
+
+    severity: Severity
+    subject: str
+    problem: str
+    cure: str
+
+
+def check_server(connection: Connection, slot: SlotState | None) -> list[Finding]:
+    """Checks the server and the user; `slot` is the source's own, if it has one already."""
+    cursor = connection.execute(_SERVER)
+    names = [column.name for column in cursor.description or ()]
+    facts = dict(zip(names, cursor.fetchone() or (), strict=True))
+    return [*_server_findings(facts), *_capacity_findings(facts, slot), *_role_findings(facts)]
+
+
+def _server_findings(facts: dict[str, Any]) -> list[Finding]:
+    findings = []
+    if facts["version"] < OLDEST_VERSION:
+        problem = f"is {facts['version_text']}, which does not put messages into its change stream; 14 does"
+        findings.append(Finding("error", "server version", problem, "upgrade the server to PostgreSQL 14 or newer"))
+    if facts["wal_level"] != "logical":
+        cure = "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server"
+        problem = f"is {facts['wal_level']!r}: the log does not hold row changes"
+        findings.append(Finding("error", "wal_level", problem, cure))
+    if facts["standby"]:
+        problem = "is a standby, where no publication can be made"
+        findings.append(Finding("error", "server", problem, "point LAKEHOUSE_POSTGRES__HOST at the primary"))
+    return findings
+
+
+def _capacity_findings(facts: dict[str, Any], slot: SlotState | None) -> list[Finding]:
+    findings = []
+    if slot is None and facts["free_slots"] < 1:
+        cure = f"ALTER SYSTEM SET max_replication_slots = {facts['max_slots'] + 5}; -- then restart the server"
+        problem = f"is {facts['max_slots']}, all slots are taken, and one more is needed"
+        findings.append(Finding("error", "max_replication_slots", problem, cure))
+    if (slot is None or not slot.active) and facts["free_senders"] < 1:
+        cure = f"ALTER SYSTEM SET max_wal_senders = {facts['max_senders'] + 5}; -- then restart the server"
+        problem = f"is {facts['max_senders']}, all senders are busy, and one more is needed"
+        findings.append(Finding("error", "max_wal_senders", problem, cure))
+    if slot is not None and slot.wal_status == "lost":
+        problem = "has lost log that it still needed: the server removed it, and with it changes"
+        cure = "lakehouse source remove --yes, then lakehouse source register: the tables are read anew"
+        findings.append(Finding("error", "replication slot", problem, cure))
+    if facts["keep_size"] == "-1":
+        cure = "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();"
+        problem = "is unlimited: while nothing reads, the log can fill the server's disk"
+        findings.append(Finding("warning", "max_slot_wal_keep_size", problem, cure))
+    return findings
+
+
+def _role_findings(facts: dict[str, Any]) -> list[Finding]:
+    role = quote_identifier(facts["role"])
+    findings = []
+    if not facts["replicates"]:
+        problem = "may not replicate"
+        findings.append(Finding("error", f"user {facts['role']}", problem, f"ALTER ROLE {role} REPLICATION;"))
+    if not facts["creates"]:
+        problem = f"may not create a publication in database {facts['database']}"
+        cure = f"GRANT CREATE ON DATABASE {quote_identifier(facts['database'])} TO {role};"
+        findings.append(Finding("error", f"user {facts['role']}", problem, cure))
+    return findings
+
+
+def check_patterns(patterns: Sequence[str], tables: Sequence[TableName]) -> list[Finding]:
+    """Checks that every pattern means at least one of the tables that can be captured."""
+    cure = "correct LAKEHOUSE_CDC__TABLES; letter case counts, and a name with a dot in it is quoted"
+    problem = "matches no table; views, foreign, unlogged and temporary tables and single partitions can't be captured"
+    return [
+        Finding("error", pattern, problem, cure)
+        for pattern in patterns
+        if not any(matches(pattern, table) for table in tables)
+    ]
+
+
+def check_tables(tables: Iterable[CatalogTable], *, role: str, published: Iterable[TableName] = ()) -> list[Finding]:
+    """Checks tables that are to be captured.
+
+    Args:
+        tables: What the catalogue says of them.
+        role: The user that captures.
+        published: Tables that are in the source's publication already, so that owning them is not needed.
+    """
+    known = frozenset(published)
+    return [
+        finding
+        for table in tables
+        for finding in (
+            *_identity_findings(table),
+            *_access_findings(table, quote_identifier(role), published=table.contract.table in known),
+            *_column_findings(table),
+        )
+    ]
+
+
+def _identity_findings(table: CatalogTable) -> list[Finding]:
+    contract, name = table.contract, str(table.contract.table)
+    findings = []
+    if not table.identified:
+        cure = f"ALTER TABLE {contract.table.quoted} ADD PRIMARY KEY (...);"
+        if contract.replica_identity == "nothing" and contract.key:
+            cure = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY DEFAULT;"
+        elif contract.replica_identity != "full":
+            cure += f" -- or: ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL;"
+        else:
+            cure = f"ALTER TABLE <partition> REPLICA IDENTITY FULL; -- for each partition of {contract.table.quoted}"
+        problem = "has no replica identity: once published, your own UPDATE and DELETE on it would fail"
+        findings.append(Finding("error", name, problem, cure))
+    unpublished = [column for column in contract.key if column in table.unpublished]
+    if unpublished:
+        problem = f"has generated columns in its key that do not travel ({', '.join(unpublished)})"
+        cure = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL; -- after dropping that key"
+        findings.append(Finding("error", name, problem, cure))
+    if table.has_children:
+        problem = "is inherited from: reading it would read the rows of other tables too"
+        findings.append(Finding("error", name, problem, "leave it out of LAKEHOUSE_CDC__TABLES"))
+    return findings
+
+
+def _access_findings(table: CatalogTable, role: str, *, published: bool) -> list[Finding]:
+    quoted, name = table.contract.table.quoted, str(table.contract.table)
+    findings = []
+    if not table.readable:
+        schema = quote_identifier(table.contract.schema_name)
+        cure = f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON {quoted} TO {role};"
+        findings.append(Finding("error", name, "can't be read by the user", cure))
+    if not table.owned and not published:
+        problem = "belongs to somebody else: only its owner can put it into a publication"
+        findings.append(Finding("error", name, problem, f"ALTER TABLE {quoted} OWNER TO {role};"))
+    if table.filtered:
+        problem = "has row-level security that hides rows from the user"
+        findings.append(Finding("error", name, problem, f"ALTER ROLE {role} BYPASSRLS;"))
+    return findings
+
+
+def _column_findings(table: CatalogTable) -> list[Finding]:
+    findings: list[Finding] = []
+    seen: dict[str, str] = {}
+    quoted, cure = table.contract.table.quoted, "leave the table out of LAKEHOUSE_CDC__TABLES"
+    for column in table.contract.columns:
+        subject = f"{table.contract.table}.{column.name}"
+        if rule_for(column) is None:
+            problem = f"is of type {column.type_name}, for which there is no rule: its values could be lost"
+            change = f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} TYPE text; -- or "
+            findings.append(Finding("error", subject, problem, change + cure))
+        if column.name.startswith(RESERVED_PREFIX):
+            problem = f"begins with {RESERVED_PREFIX}, as the columns do that the lake adds"
+            rename = f"ALTER TABLE {quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...; -- or "
+            findings.append(Finding("error", subject, problem, rename + cure))
+        twin = seen.setdefault(column.name.lower(), column.name)
+        if twin != column.name:
+            problem = f"differs from {twin!r} only in letter case, which no reader of the lake tells apart"
+            rename = f"ALTER TABLE {quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...; -- or "
+            findings.append(Finding("error", subject, problem, rename + cure))
+    for name in table.unpublished:
+        problem = "is generated and does not travel: it will be missing in the lake"
+        subject = f"{table.contract.table}.{name}"
+        findings.append(Finding("warning", subject, problem, "compute it in a model of the marts"))
+    return findings

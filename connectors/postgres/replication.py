@@ -1,0 +1,202 @@
+"""Publication, replication slot and positions in the write-ahead log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from connectors.errors import ServiceUnavailable, SourceNotReady
+from connectors.postgres.catalog import PUBLISHES_GENERATED_COLUMNS
+from connectors.postgres.connection import Connection
+from connectors.postgres.identifiers import TableName, quote_identifier
+
+MARKER_PREFIX = "lakehouse"
+"""Prefix of the logical messages that mark a position in the stream."""
+
+_PUBLICATION_COMMENT = "made by lakehouse source register"
+_LOCK_TIMEOUT = "10s"
+SLOT_RELEASE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class SlotState:
+    """A replication slot.
+
+    Attributes:
+        active: A connection reads from it now.
+        restart_lsn: Oldest position whose log it keeps; None if that log is gone.
+        confirmed_lsn: Position up to which its reader has confirmed everything.
+        wal_status: `reserved`, `extended`, `unreserved` or `lost`.
+        retained_bytes: How much log it keeps on the server's disk.
+    """
+
+    active: bool
+    restart_lsn: int | None
+    confirmed_lsn: int | None
+    wal_status: str | None
+    retained_bytes: int | None
+
+
+@dataclass(frozen=True)
+class ServerIdentity:
+    """Whose log it is: positions of two servers, or of two timelines, do not compare."""
+
+    system_identifier: str
+    timeline: int
+
+
+def lsn_to_int(lsn: str) -> int:
+    """Turns `16/B374D848` into a number."""
+    high, low = lsn.split("/")
+    return (int(high, 16) << 32) | int(low, 16)
+
+
+def int_to_lsn(lsn: int) -> str:
+    """Turns a number into PostgreSQL's notation, `16/B374D848`."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def current_lsn(connection: Connection) -> int:
+    """The position up to which the log is written."""
+    return lsn_to_int(_scalar(connection, "SELECT pg_current_wal_lsn()::text"))
+
+
+def emit_marker(connection: Connection, content: str = "") -> int:
+    """Writes a message into the log and returns its position.
+
+    Whoever has read the message from the stream has read everything that was committed before it.
+    """
+    statement = "SELECT pg_logical_emit_message(true, %s, %s)::text"
+    return lsn_to_int(_scalar(connection, statement, MARKER_PREFIX, content))
+
+
+def read_identity(connection: Connection) -> ServerIdentity:
+    """Reads which server and timeline the connection is to."""
+    system = _scalar(connection, "SELECT system_identifier::text FROM pg_control_system()")
+    # The control file learns of a new timeline late; names of log files begin with it at once.
+    segment = _scalar(connection, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    return ServerIdentity(system_identifier=system, timeline=int(segment[:8], 16))
+
+
+def read_slot(connection: Connection, slot: str) -> SlotState | None:
+    """Reads the state of a slot; None if there is none."""
+    row = connection.execute(
+        """
+        SELECT active, restart_lsn::text, confirmed_flush_lsn::text, wal_status,
+               pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
+        FROM pg_replication_slots WHERE slot_name = %s
+        """,
+        (slot,),
+    ).fetchone()
+    if row is None:
+        return None
+    active, restart, confirmed, wal_status, retained = row
+    return SlotState(
+        active=active,
+        restart_lsn=None if restart is None else lsn_to_int(restart),
+        confirmed_lsn=None if confirmed is None else lsn_to_int(confirmed),
+        wal_status=wal_status,
+        retained_bytes=retained,
+    )
+
+
+def drop_slot(connection: Connection, slot: str, *, patience: float = SLOT_RELEASE_SECONDS) -> bool:
+    """Drops a slot as soon as nobody reads from it; returns whether there was one.
+
+    Raises:
+        ServiceUnavailable: Somebody kept reading from it.
+    """
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(psycopg.errors.ObjectInUse),
+            stop=stop_after_delay(patience),
+            wait=wait_fixed(0.2),
+            reraise=True,
+        ):
+            with attempt:
+                connection.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+    except psycopg.errors.UndefinedObject:
+        return False
+    except psycopg.errors.ObjectInUse as error:
+        raise ServiceUnavailable(
+            f"replication slot {slot!r} is still being read from",
+            hint="stop the connector that reads from it, then try again",
+        ) from error
+    return True
+
+
+def published_tables(connection: Connection, publication: str) -> list[TableName] | None:
+    """Tables that a publication names, sorted; None if there is no such publication."""
+    if not _exists(connection, publication):
+        return None
+    rows = connection.execute(
+        """
+        SELECT n.nspname, c.relname
+        FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+        JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE p.pubname = %s
+        """,
+        (publication,),
+    )
+    return sorted(TableName(*row) for row in rows)
+
+
+def ensure_publication(connection: Connection, publication: str, tables: Sequence[TableName]) -> bool:
+    """Makes a publication name exactly these tables; returns whether anything had to change.
+
+    Raises:
+        SourceNotReady: There is a publication of that name which is not ours.
+    """
+    published = published_tables(connection, publication)
+    if published == sorted(tables):
+        _require_ours(connection, publication)
+        return False
+    name = quote_identifier(publication)
+    listed = ", ".join(f"TABLE ONLY {table.quoted}" for table in sorted(tables))
+    options = "publish_via_partition_root = true"
+    if connection.info.server_version >= PUBLISHES_GENERATED_COLUMNS:
+        options += ", publish_generated_columns = stored"
+    with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        if published is None:
+            connection.execute(f"CREATE PUBLICATION {name} FOR {listed} WITH ({options})")
+            connection.execute(f"COMMENT ON PUBLICATION {name} IS '{_PUBLICATION_COMMENT}'")
+        else:
+            _require_ours(connection, publication)
+            connection.execute(f"ALTER PUBLICATION {name} SET {listed}")
+    return True
+
+
+def drop_publication(connection: Connection, publication: str) -> bool:
+    """Drops our publication; returns whether there was one.
+
+    Raises:
+        SourceNotReady: The publication is not ours.
+    """
+    if not _exists(connection, publication):
+        return False
+    _require_ours(connection, publication)
+    connection.execute(f"DROP PUBLICATION IF EXISTS {quote_identifier(publication)}")
+    return True
+
+
+def _exists(connection: Connection, publication: str) -> bool:
+    found = connection.execute("SELECT FROM pg_publication WHERE pubname = %s", (publication,))
+    return found.fetchone() is not None
+
+
+def _require_ours(connection: Connection, publication: str) -> None:
+    statement = "SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = %s"
+    if _scalar(connection, statement, publication) != _PUBLICATION_COMMENT:
+        raise SourceNotReady(
+            f"publication {publication!r} exists and was not made by this library",
+            hint="choose another name for the source with LAKEHOUSE_CDC__SOURCE, or drop the publication yourself",
+        )
+
+
+def _scalar(connection: Connection, statement: str, *parameters: str) -> str:
+    row = connection.execute(statement, parameters).fetchone()
+    if row is None:
+        raise SourceNotReady(f"PostgreSQL returned nothing for: {statement}")
+    return row[0]  # type: ignore[no-any-return]

@@ -1,0 +1,233 @@
+"""A source as a whole: is it ready, register it, how is it, remove it."""
+
+from dataclasses import dataclass, field
+
+from connectors.debezium.checks import check_stream
+from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
+from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
+from connectors.errors import SourceNotReady
+from connectors.lake.contract_log import SourceLife, current_epoch, current_life, ensure_epoch, record_contracts
+from connectors.lake.layout import LakeLayout
+from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
+from connectors.postgres.checks import Finding, check_patterns, check_server, check_tables
+from connectors.postgres.connection import Connection, connect
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import (
+    SlotState,
+    current_lsn,
+    drop_publication,
+    drop_slot,
+    ensure_publication,
+    published_tables,
+    read_identity,
+    read_slot,
+)
+from connectors.settings import Settings
+
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a registration came to.
+
+    Attributes:
+        connector: Name of the connector, which runs.
+        epoch: Life of the replication slot.
+        tables: The captured tables.
+        changed: What had to be done; empty if everything was as it should be.
+        warnings: Findings that did not stand in the way.
+    """
+
+    connector: str
+    epoch: int
+    tables: tuple[TableName, ...]
+    changed: tuple[str, ...]
+    warnings: tuple[Finding, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How a source is.
+
+    Attributes:
+        connector: The connector's state; None if it is not registered.
+        snapshot_done: Whether the first reading of all tables is in the stream.
+        slot: The replication slot's state; None if there is none.
+        epoch: Life of the slot; None before the first registration.
+        tables: Tables in the publication.
+    """
+
+    connector: ConnectorStatus | None
+    snapshot_done: bool
+    slot: SlotState | None
+    epoch: int | None
+    tables: tuple[TableName, ...]
+
+    @property
+    def captured(self) -> bool:
+        """Changes of the source are being captured now."""
+        return self.connector is not None and self.connector.running
+
+
+def check_source(settings: Settings) -> list[Finding]:
+    """Looks for everything that keeps the source from being captured safely.
+
+    Raises:
+        ConfigurationError: The database can't be reached with these settings.
+        ServiceUnavailable: The database does not answer.
+    """
+    with connect(settings.postgres) as connection:
+        return _check(connection, settings, _captured(connection, settings))
+
+
+def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Registration:
+    """Makes publication, slot and connector, and waits until the connector runs; twice is like once.
+
+    Raises:
+        SourceNotReady: The check found errors, or the connector failed.
+        ServiceUnavailable: A service did not answer, or the connector did not run in time.
+    """
+    source, layout = settings.cdc.source, LakeLayout(settings.lake.root, settings.cdc.source)
+    connector, slot = connector_name(source), slot_name(source)
+    with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
+        lsn = current_lsn(connection)
+        tables = _captured(connection, settings)
+        names = [table.contract.table for table in tables]
+        findings = _check(connection, settings, tables)
+        _refuse(findings)
+        known = current_life(layout)
+        life = _life(connection, layout, slot, known)
+        if life == known:
+            _refuse_added(connection, source, names)
+        changed = [f"epoch {life.epoch} began"] if life != known else []
+        if ensure_publication(connection, publication_name(source), names):
+            changed.append(f"publication {publication_name(source)} names {len(names)} tables")
+        recorded = record_contracts(layout, [table.contract for table in tables], lsn)
+        changed += [f"contract of {table} recorded" for table in recorded]
+        config = connector_config(settings, tables, epoch=life.epoch, placeholder=life.placeholder)
+        if _apply(client, connector, config, anew=life != known):
+            changed.append(f"connector {connector} started")
+        client.wait_until(
+            connector,
+            lambda status: status.running and read_slot(connection, slot) is not None,
+            aim="running",
+            timeout=timeout,
+        )
+    return Registration(
+        connector=connector,
+        epoch=life.epoch,
+        tables=tuple(names),
+        changed=tuple(changed),
+        warnings=tuple(finding for finding in findings if finding.severity == "warning"),
+    )
+
+
+def source_status(settings: Settings) -> SourceStatus:
+    """Reads how the source is, from the database, Kafka Connect and the lake."""
+    source = settings.cdc.source
+    with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
+        connector = client.status(connector_name(source))
+        return SourceStatus(
+            connector=connector,
+            snapshot_done=connector is not None and snapshot_done(client.offset(connector_name(source))),
+            slot=read_slot(connection, slot_name(source)),
+            epoch=current_epoch(LakeLayout(settings.lake.root, source)),
+            tables=tuple(published_tables(connection, publication_name(source)) or ()),
+        )
+
+
+def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
+    """Removes connector, slot and publication; returns what there was of them. The lake and the topics stay.
+
+    Args:
+        settings: The source.
+        dry_run: Only say what would be removed.
+    """
+    source = settings.cdc.source
+    connector, slot, publication = connector_name(source), slot_name(source), publication_name(source)
+    with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
+        found = {
+            f"connector {connector} and its offset": client.config(connector) is not None,
+            f"replication slot {slot}": read_slot(connection, slot) is not None,
+            f"publication {publication}": published_tables(connection, publication) is not None,
+        }
+        removed = [what for what, exists in found.items() if exists]
+        if dry_run:
+            return removed
+        if client.config(connector) is not None:
+            client.stop(connector)
+            client.reset_offset(connector)
+            client.delete(connector)
+        drop_slot(connection, slot)
+        drop_publication(connection, publication)
+    return removed
+
+
+def _captured(connection: Connection, settings: Settings) -> list[CatalogTable]:
+    return read_tables(connection, list_tables(connection, settings.cdc.tables))
+
+
+def _check(connection: Connection, settings: Settings, tables: list[CatalogTable]) -> list[Finding]:
+    source = settings.cdc.source
+    return [
+        *check_server(connection, read_slot(connection, slot_name(source))),
+        *check_patterns(settings.cdc.tables, [table.contract.table for table in tables]),
+        *check_tables(
+            tables,
+            role=settings.postgres.user,
+            published=published_tables(connection, publication_name(source)) or (),
+        ),
+        *check_stream(source, tables),
+    ]
+
+
+def _refuse(findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        listed = "\n".join(f"  {error.subject} {error.problem}\n    cure: {error.cure}" for error in errors)
+        raise SourceNotReady(
+            f"the source is not ready, nothing was changed:\n{listed}",
+            hint="apply the cures, then run `lakehouse source check` again",
+            findings=findings,
+        )
+
+
+def _life(connection: Connection, layout: LakeLayout, slot: str, known: SourceLife | None) -> SourceLife:
+    """The slot's life: the known one if the slot is as it was, a new one if there is no slot."""
+    identity = read_identity(connection)
+    exists = read_slot(connection, slot) is not None
+    if exists and (known is None or not known.is_of(slot, identity)):
+        raise SourceNotReady(
+            f"replication slot {slot} exists, but it is not the one that the lake at {layout.root} knows",
+            hint="if another lake uses it, choose another LAKEHOUSE_CDC__SOURCE; if it is left over from an earlier "
+            "lake or a failover, run `lakehouse source remove --yes`, then register again",
+        )
+    return ensure_epoch(layout, slot=slot, slot_exists=exists, identity=identity)
+
+
+def _refuse_added(connection: Connection, source: str, names: list[TableName]) -> None:
+    published = published_tables(connection, publication_name(source)) or []
+    added = [str(table) for table in names if table not in published]
+    if added:
+        raise SourceNotReady(
+            f"{', '.join(added)} would be captured without the rows that are there already, nothing was changed",
+            hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
+        )
+
+
+def _apply(client: ConnectClient, connector: str, config: dict[str, str], *, anew: bool) -> bool:
+    """Brings the connector to this configuration and to run; returns whether it had to be touched."""
+    current, status = client.config(connector), client.status(connector)
+    if current is None:
+        client.create_stopped(connector, config)
+    else:
+        healthy = status is not None and status.failure is None and status.state not in ("STOPPED", "PAUSED")
+        if current == config and healthy and not anew:
+            return False
+        client.stop(connector)
+        client.configure(connector, config)
+    if anew:
+        client.reset_offset(connector)
+    client.resume(connector)
+    return True

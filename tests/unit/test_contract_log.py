@@ -1,0 +1,94 @@
+"""The lake's memory of its source."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from connectors.lake.contract_log import (
+    contract_versions,
+    current_epoch,
+    current_life,
+    ensure_epoch,
+    latest_contracts,
+    record_contracts,
+)
+from connectors.lake.layout import LakeLayout
+from connectors.postgres.contracts import ColumnContract, TableContract
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import ServerIdentity
+
+HERE = ServerIdentity("7711372908697706219", 1)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> LakeLayout:
+    return LakeLayout(str(tmp_path / "the lake"), "shop")
+
+
+def contract(table: str = "orders", *columns: str) -> TableContract:
+    return TableContract(
+        schema_name="public",
+        table_name=table,
+        columns=tuple(ColumnContract(name=name, type_name="int4") for name in ("id", *columns)),
+        key=("id",),
+    )
+
+
+def test_nothing_is_known_before_the_first_registration(layout: LakeLayout) -> None:
+    assert latest_contracts(layout) == {}
+    assert current_epoch(layout) is None
+
+
+def test_an_unchanged_contract_is_not_recorded_again(layout: LakeLayout) -> None:
+    orders = TableName("public", "orders")
+    assert record_contracts(layout, [contract()], 100) == [orders]
+    assert record_contracts(layout, [contract()], 200) == []
+    assert [v.version for v in contract_versions(layout)[orders]] == [1]
+
+
+def test_the_first_version_holds_from_the_beginning(layout: LakeLayout) -> None:
+    record_contracts(layout, [contract()], 100)
+    record_contracts(layout, [contract("orders", "total")], 2**62)
+    versions = contract_versions(layout)[TableName("public", "orders")]
+    assert [(v.version, v.valid_from_lsn) for v in versions] == [(1, 0), (2, 2**62)]
+    assert latest_contracts(layout)[TableName("public", "orders")] == contract("orders", "total")
+
+
+def test_weird_table_names_come_back_as_they_were(layout: LakeLayout) -> None:
+    weird = TableContract(schema_name='a."b', table_name="Ü x", columns=(), key=())
+    record_contracts(layout, [weird], 1)
+    assert latest_contracts(layout) == {TableName('a."b', "Ü x"): weird}
+
+
+def test_an_existing_slot_keeps_its_epoch(layout: LakeLayout) -> None:
+    first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE)
+    again = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=True, identity=HERE)
+    assert first == again == current_life(layout)
+    assert first.epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("slot_exists", "identity"),
+    [(False, HERE), (True, ServerIdentity("7711372908697706219", 2)), (True, ServerIdentity("8", 1))],
+    ids=["slot gone", "failover", "other server"],
+)
+def test_another_slot_begins_another_epoch(layout: LakeLayout, slot_exists: bool, identity: ServerIdentity) -> None:
+    first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE)
+    second = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=slot_exists, identity=identity)
+    assert (first.epoch, second.epoch, current_epoch(layout)) == (1, 2, 2)
+    assert second.placeholder == first.placeholder
+
+
+def test_each_source_has_a_placeholder_of_its_own(layout: LakeLayout) -> None:
+    other = LakeLayout(layout.root, "other")
+    lives = [ensure_epoch(at, slot="s", slot_exists=False, identity=HERE) for at in (layout, other)]
+    assert lives[0].placeholder != lives[1].placeholder
+
+
+def test_racing_writers_number_their_versions_apart(layout: LakeLayout) -> None:
+    tables = [f"t{number}" for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: record_contracts(layout, [contract("orders", name)], 1), tables))
+    versions = contract_versions(layout)[TableName("public", "orders")]
+    assert [v.version for v in versions] == [1, 2, 3, 4]
