@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connectors.errors import ContractMismatch
-from connectors.postgres.contracts import TableContract
+from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.types import TypeRule, rule_for
 
@@ -14,7 +14,7 @@ class Column:
     """One column.
 
     Attributes:
-        name: As the catalogue has it.
+        contract: What the catalogue says of it.
         value: Name of its decoded value in the work tables; short, so that no column name can clash with ours.
         keep: Name of the flag that says: this change left the value as it was, and does not carry it.
         rule: How its type travels.
@@ -22,12 +22,17 @@ class Column:
         is_key: Whether it is part of the key.
     """
 
-    name: str
+    contract: ColumnContract
     value: str
     keep: str
     rule: TypeRule
     toastable: bool
     is_key: bool
+
+    @property
+    def name(self) -> str:
+        """As the catalogue has it."""
+        return self.contract.name
 
     @property
     def quoted(self) -> str:
@@ -84,5 +89,5 @@ def columns_of(contract: TableContract) -> Columns:
         # A key's value is never left out of a change.
         is_key = column.name in contract.key
         toastable = column.toastable and not is_key
-        found.append(Column(column.name, f"v{n}", f"keep{n}", rule, toastable, is_key))
+        found.append(Column(column, f"v{n}", f"keep{n}", rule, toastable, is_key))
     return Columns(tuple(found))

@@ -3,13 +3,13 @@
 What can't be decoded keeps its row, with the reason: it is for the quarantine, and never NULL in silver.
 """
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.envelope import EPOCH_HEADER, OLD_KEY_HEADER, structure
+from connectors.debezium.placeholder import written
 from connectors.postgres.identifiers import quote_literal
 
 _MICROSECONDS = 1000
@@ -98,9 +98,8 @@ def _raw(column: Column, *, both_images: bool) -> str:
 
 
 def _keep(column: Column, placeholder: str) -> str:
-    # The placeholder itself, as the bytes of a bytea, and as the one element of an array.
-    forms = (placeholder, base64.b64encode(placeholder.encode()).decode(), json.dumps([placeholder]))
-    absent = f"coalesce(raw_{column.value} IN ({names(quote_literal(f) for f in forms)}), FALSE)"
+    text = written(placeholder, column.contract)
+    absent = "FALSE" if text is None else f"coalesce(raw_{column.value} = {quote_literal(text)}, FALSE)"
     return f"(_cdc_op <> 'd' AND {absent})"
 
 

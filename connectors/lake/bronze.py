@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
+from connectors.changes.decode import Messages
 from connectors.errors import PositionLost
 from connectors.lake.commits import committing, with_progress
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import data_files, ensure_table
+from connectors.lake.storage import data_files, duckdb_connection, ensure_table
 from connectors.streams.protocol import MESSAGES, RawBatch, StreamPartition
 
 SCHEMA = pa.schema(
@@ -111,6 +112,16 @@ class BronzeLog:
                 file = BronzeFile(row["path"], row["min.batch"], last, row["num_records"], row["size_bytes"])
                 found.setdefault(table, []).append(file)
         return {table: sorted(files, key=lambda f: f.first_batch) for table, files in found.items()}
+
+    def count_events(self, *, after_batch: int) -> dict[str, int]:
+        """Returns how many change events, without tombstones, each source table has after a batch."""
+        counts: dict[str, int] = {}
+        with duckdb_connection(self._layout.root) as connection:
+            for table, files in self.files(after_batch=after_batch).items():
+                messages = Messages([f.path for f in files], after_batch, self.batch)
+                query = f"SELECT count(*) FROM {messages.sql} WHERE value IS NOT NULL"
+                counts[table] = connection.execute(query).fetchall()[0][0]
+        return counts
 
     def _position(self, partition: StreamPartition) -> int:
         identity = self._table.transaction_version(_identity_name(partition))

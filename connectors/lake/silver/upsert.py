@@ -10,11 +10,13 @@ from connectors.changes.columns import Column, Columns, names
 from connectors.changes.fold import fold_changes, has_kept, open_moves, resolve_moves
 from connectors.changes.order import POSITION, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
+from connectors.lake.layout import CDC_COLUMNS
 from connectors.lake.silver.stored import read_stored
 from connectors.postgres.identifiers import quote_literal
 
 BATCH = "v1/batch"
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+_HAS_IMAGE = "_cdc_has_image"
 _ADDRESS = "topic_id, stream_partition, stream_offset"
 _UNKNOWN_VALUE = "a value that the change leaves out is not known"
 
@@ -54,7 +56,7 @@ def merge_folded(
 
 
 def _merge(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: dict[str, int]) -> None:
-    of_change = {n: f"s.{n}" for n in rows.column_names if n.startswith("_cdc_")}
+    of_change = {name: f"s.{name}" for name in CDC_COLUMNS}
     of_row = {c.quoted: _merged_value(c) for c in columns.all if not c.is_key}
     inserted = {c.quoted: f"s.{c.quoted}" for c in columns.all}
     newer = is_newer("s", "t")
@@ -69,8 +71,8 @@ def _merge(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: di
         commit_properties=with_progress(progress),
     )
     (
-        merger.when_matched_update({**of_row, **of_change}, predicate=f"s.has_image AND {newer}")
-        .when_matched_update(of_change, predicate=f"NOT s.has_image AND {newer}")
+        merger.when_matched_update({**of_row, **of_change}, predicate=f"s.{_HAS_IMAGE} AND {newer}")
+        .when_matched_update(of_change, predicate=f"NOT s.{_HAS_IMAGE} AND {newer}")
         .when_not_matched_insert({**inserted, **of_change})
         .execute()
     )
@@ -78,15 +80,15 @@ def _merge(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: di
 
 def _merged_value(column: Column) -> str:
     value = f"s.{column.quoted}"
-    return f"CASE WHEN s.{column.keep} THEN t.{column.quoted} ELSE {value} END" if column.toastable else value
+    return f"CASE WHEN s._cdc_{column.keep} THEN t.{column.quoted} ELSE {value} END" if column.toastable else value
 
 
 def _folded_sql(columns: Columns) -> str:
     values = names(f"{c.value} AS {c.quoted}" for c in columns.all)
-    keeps = "".join(f"coalesce({c.keep}, FALSE) AS {c.keep}, " for c in columns.toastable)
+    keeps = "".join(f"coalesce({c.keep}, FALSE) AS _cdc_{c.keep}, " for c in columns.toastable)
     merged_at = quote_literal(dt.datetime.now(dt.UTC).isoformat())
     return f"""
-SELECT {values}, {keeps} has_image, {names(POSITION)}, _cdc_committed_at,
+SELECT {values}, {keeps} has_image AS {_HAS_IMAGE}, {names(POSITION)}, _cdc_committed_at,
     {merged_at}::TIMESTAMPTZ AS _cdc_merged_at, _cdc_op = 'd' AS _cdc_deleted
 FROM folded
 """

@@ -1,0 +1,232 @@
+"""The heart: poll → bronze → next; then merge what is pending.
+
+Bronze takes every message as it is, one commit per micro-batch, with the positions it reached. Silver is merged from
+bronze alone, table by table, and its progress is the last merged batch. Whatever kills this between two commits, the
+next run reads from the positions in bronze and the batches in silver: nothing is lost, nothing is applied twice.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from threading import Event
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.debezium.config import marker_topic, topic_name
+from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
+from connectors.failpoints import failpoint
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import current_life, latest_contracts
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.merge import SilverTable, slices
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import MARKER_PREFIX
+from connectors.settings import Settings
+from connectors.streams import ChangeStream, Positions, open_stream
+
+_MARKER_SECONDS = 120
+_MARKER_LOOK_SECONDS = 0.1
+_MERGE_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class DrainReport:
+    """What a drain brought into bronze.
+
+    Attributes:
+        source: Name of the source.
+        messages: Messages committed by this run.
+        batches: Micro-batches committed by this run.
+        through_lsn: Everything the source committed before this LSN is in bronze; zero if no marker was drained yet.
+        seconds: Duration.
+    """
+
+    source: str
+    messages: int
+    batches: int
+    through_lsn: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge brought into one silver table.
+
+    Attributes:
+        table: The source table.
+        batch: The bronze batch that silver reached.
+        changes: Change events read from bronze.
+        rejected: Messages that went to quarantine.
+        seconds: Duration.
+        version: Delta version of the silver table afterwards.
+    """
+
+    table: TableName
+    batch: int
+    changes: int
+    rejected: int
+    seconds: float
+    version: int
+
+
+def drain_source(settings: Settings, *, through_lsn: int | None = None) -> DrainReport:
+    """Brings into bronze what the stream holds now; run again, it goes on from there.
+
+    Args:
+        settings: The source, the stream and the lake.
+        through_lsn: LSN of a marker (`emit_marker`): go on until everything committed before it is in bronze.
+
+    Raises:
+        PositionLost: The stream no longer holds what is to be read next.
+        ServiceUnavailable: Stream or storage did not answer, or the marker did not arrive.
+    """
+    began = time.monotonic()
+    layout = _layout(settings)
+    tables = {topic_name(layout.source, table): str(table) for table in _contracts(layout)}
+    bronze = BronzeLog(layout)
+    messages = batches = 0
+    with closing(open_stream(settings)) as stream:
+        deadline = began + _MARKER_SECONDS
+        while True:
+            arrived = through_lsn is None or bronze.through_lsn >= through_lsn
+            drained, committed = _drain_to(stream, bronze, stream.end_positions(), tables=tables, settings=settings)
+            messages, batches = messages + drained, batches + committed
+            if arrived:
+                # The ends were taken after the marker had arrived: what was committed before it lies before them.
+                break
+            if drained:
+                deadline = time.monotonic() + _MARKER_SECONDS
+            elif time.monotonic() > deadline:
+                raise ServiceUnavailable(
+                    f"the marker at LSN {through_lsn} did not arrive in {_MARKER_SECONDS} s",
+                    hint="is the connector running? See `lakehouse source status`",
+                )
+            else:
+                Event().wait(_MARKER_LOOK_SECONDS)
+        failpoint("before-group-commit")
+        stream.acknowledge(bronze.positions(stream.end_positions()))
+    return DrainReport(layout.source, messages, batches, bronze.through_lsn, time.monotonic() - began)
+
+
+def pending_tables(settings: Settings) -> list[TableName]:
+    """Returns the tables that have batches in bronze which silver has not merged."""
+    layout = _layout(settings)
+    files = BronzeLog(layout).files()
+    placeholder = _placeholder(layout)
+    pending = []
+    for table, contract in _contracts(layout).items():
+        newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
+        if newest > 0 and SilverTable(layout, contract, placeholder=placeholder).batch < newest:
+            pending.append(table)
+    return pending
+
+
+def merge_table(settings: Settings, table: TableName) -> MergeReport:
+    """Merges into one silver table what bronze holds for it, in slices of bounded size.
+
+    Raises:
+        CommitConflict: Other merges of this table won every race.
+        ContractMismatch: The table changed at the source; it is held, the others go on.
+        ConfigurationError: There is no such table in this source.
+    """
+    began = time.monotonic()
+    layout = _layout(settings)
+    contract = _contracts(layout).get(table)
+    if contract is None:
+        raise ConfigurationError(
+            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
+        )
+    silver = SilverTable(layout, contract, placeholder=_placeholder(layout))
+    changes = rejected = 0
+    for attempt in range(1, _MERGE_ATTEMPTS + 1):
+        bronze = BronzeLog(layout)
+        files = bronze.files(after_batch=silver.batch).get(str(table), [])
+        limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
+        try:
+            for part, up_to_batch in slices(files, up_to_batch=bronze.batch, **limits):
+                report = silver.merge(part, up_to_batch=up_to_batch)
+                changes, rejected = changes + report.changes, rejected + report.rejected
+            break
+        except CommitConflict:
+            if attempt == _MERGE_ATTEMPTS:
+                raise
+            silver.reload()
+    return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
+
+
+def drained_batch(settings: Settings) -> int:
+    """Returns the number of the newest batch in bronze, zero in an empty lake."""
+    return BronzeLog(_layout(settings)).batch
+
+
+def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
+    """Returns how many change events bronze received of each table after a batch."""
+    layout = _layout(settings)
+    counts = BronzeLog(layout).count_events(after_batch=batch)
+    return {table: counts.get(str(table), 0) for table in _contracts(layout)}
+
+
+def _drain_to(
+    stream: ChangeStream, bronze: BronzeLog, ends: Positions, *, tables: Mapping[str, str], settings: Settings
+) -> tuple[int, int]:
+    """Drains up to `ends`; returns how many messages and micro-batches this run committed."""
+    messages = batches = 0
+    stream.seek(bronze.positions(ends))
+    while True:
+        raw = stream.poll(ends, max_messages=settings.cdc.batch_messages, max_bytes=settings.cdc.batch_bytes)
+        if not raw.positions:
+            return messages, batches
+        failpoint("polled")
+        try:
+            bronze.append(raw, tables=tables, through_lsn=_marker_lsn(raw.messages, source=settings.cdc.source))
+        except CommitConflict:
+            # Another drain committed these messages: go on behind them.
+            bronze.reload()
+            stream.seek(bronze.positions(ends))
+            continue
+        failpoint("bronze-committed")
+        messages, batches = messages + len(raw.messages), batches + 1
+
+
+def _marker_lsn(messages: pa.Table, *, source: str) -> int:
+    """Returns the greatest LSN of the markers among these messages, zero without any."""
+    markers = messages.filter(pc.equal(messages["topic"], marker_topic(source)))
+    greatest = 0
+    for value in markers["value"].to_pylist():
+        try:
+            event = json.loads(value or b"{}")
+            event = event.get("payload", event)
+            if event["message"]["prefix"] == MARKER_PREFIX:
+                greatest = max(greatest, int(event["source"]["lsn"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # Somebody else's message: it is in bronze, and marks nothing.
+            continue
+    return greatest
+
+
+def _layout(settings: Settings) -> LakeLayout:
+    return LakeLayout(settings.lake.root.rstrip("/"), settings.cdc.source)
+
+
+def _contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
+    contracts = latest_contracts(layout)
+    if not contracts:
+        raise _not_registered(layout)
+    return contracts
+
+
+def _placeholder(layout: LakeLayout) -> str:
+    life = current_life(layout)
+    if life is None:
+        raise _not_registered(layout)
+    return life.placeholder
+
+
+def _not_registered(layout: LakeLayout) -> ConfigurationError:
+    return ConfigurationError(
+        f"source {layout.source!r} is not registered in this lake", hint="run `lakehouse source register`"
+    )
