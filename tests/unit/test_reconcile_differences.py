@@ -1,0 +1,30 @@
+"""Merging the two sides' sorted keys into what differs."""
+
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.quality.comparison import KeySum, differences
+
+KEYS = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.integers(1, 2), st.integers(0, 1)))
+
+
+def stream(keys: dict[str, tuple[int, int]]) -> list[KeySum]:
+    return [KeySum(match, rows, digest, (match,)) for match, (rows, digest) in sorted(keys.items())]
+
+
+@given(KEYS, KEYS)
+def test_each_differing_key_once(source, silver):
+    found = {difference.either.match: difference.kind for difference in differences(stream(source), stream(silver))}
+    expected = {}
+    for match in source.keys() | silver.keys():
+        (there, one), (here, other) = source.get(match, (0, 0)), silver.get(match, (0, 0))
+        if (there, one) != (here, other):
+            expected[match] = "extra" if here > there else "missing" if here < there else "different"
+    assert found == expected
+
+
+def test_only_as_far_as_asked_for():
+    endless = (KeySum(f"{number:09}", 1, 1, (None,)) for number in count())
+    assert next(differences(endless, iter(()))).kind == "missing"
