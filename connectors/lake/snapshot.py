@@ -6,15 +6,14 @@ rejects merged files, in which one column comes in two string types.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import duckdb
-from deltalake import DeltaTable
 from deltalake.schema import PrimitiveType
 
 from connectors.errors import ConfigurationError, ContractMismatch
+from connectors.lake.contract_log import latest_contracts
 from connectors.lake.layout import LakeLayout, view_name
-from connectors.lake.storage import open_table
+from connectors.lake.storage import data_files, open_table
 from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
 
 SCHEMA = "silver"
@@ -97,7 +96,7 @@ class SilverSnapshot:
         return {str(pinned.table): pinned.version for pinned in self.tables}
 
 
-def pin_silver(root: str, source: str, tables: Iterable[TableName]) -> SilverSnapshot:
+def pin_silver(root: str, source: str, tables: Iterable[TableName] | None = None) -> SilverSnapshot:
     """Opens silver tables of a source once each and remembers what it holds now.
 
     Whoever reads for longer than the vacuum retention loses the files.
@@ -105,10 +104,11 @@ def pin_silver(root: str, source: str, tables: Iterable[TableName]) -> SilverSna
     Args:
         root: The lake's root.
         source: Name of the source.
-        tables: Which tables; one that was never written is left out.
+        tables: Which tables, by default all that were ever captured; one that was never written is left out.
     """
     layout = LakeLayout(root, source)
-    return SilverSnapshot(tuple(_pin(layout, tables)))
+    names = latest_contracts(layout) if tables is None else tables
+    return SilverSnapshot(tuple(_pin(layout, names)))
 
 
 def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapshot) -> None:
@@ -130,17 +130,14 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
             connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{quote_identifier(name)} AS {query}")
 
 
-def live_files(table: DeltaTable) -> tuple[str, ...]:
-    """Addresses of the table's data files, as a file system knows them: delta-rs gives them URL-encoded."""
-    return tuple(unquote(uri) for uri in table.file_uris())
-
-
 def _pin(layout: LakeLayout, names: Iterable[TableName]) -> Iterator[PinnedTable]:
     for name in sorted(names):
-        table = open_table(layout.silver(name))
+        uri = layout.silver(name)
+        table = open_table(uri)
         if table is not None:
             columns = tuple((field.name, _duckdb_type(name, field.type)) for field in table.schema().fields)
-            yield PinnedTable(name, table.version(), live_files(table), columns)
+            files = tuple(file["path"] for file in data_files(uri, table))
+            yield PinnedTable(name, table.version(), files, columns)
 
 
 def _duckdb_type(table: TableName, delta_type: object) -> str:

@@ -72,6 +72,12 @@ def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:
 def duckdb_connection(root: str, database: str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Opens DuckDB so that it reads files of the lake, in UTC, without any extension to download."""
     connection = duckdb.connect(database, read_only=read_only)
+    configure_connection(connection, root)
+    return connection
+
+
+def configure_connection(connection: duckdb.DuckDBPyConnection, root: str) -> None:
+    """Makes a DuckDB connection as `duckdb_connection` does, where somebody else opened it."""
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET autoinstall_known_extensions = false")
     if is_remote(root):
@@ -79,4 +85,3 @@ def duckdb_connection(root: str, database: str = ":memory:", *, read_only: bool 
         import s3fs  # noqa: PLC0415
 
         connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False))
-    return connection

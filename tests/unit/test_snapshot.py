@@ -1,20 +1,18 @@
 """Reading silver back, from a lake made by hand with the real writer."""
 
 import datetime as dt
-import random
 from decimal import Decimal
 
-import boto3
 import pyarrow as pa
 import pytest
 from deltalake import Field, write_deltalake
-from moto.server import ThreadedMotoServer
 
 from connectors.errors import ConfigurationError
 from connectors.lake.layout import LakeLayout
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection, ensure_table, open_table
 from connectors.postgres.identifiers import TableName
+from tests.s3 import local_s3
 
 UTC = dt.UTC
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,23 +31,8 @@ SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string()), *CDC])
 
 @pytest.fixture(scope="module")
 def bucket():
-    """Address of a bucket that only this module uses."""
-    server = ThreadedMotoServer("127.0.0.1", random.randint(20000, 32000), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    patch = pytest.MonkeyPatch()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        patch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="lake")
-    yield "s3://lake/a b"
-    patch.undo()
-    server.stop()
+    with local_s3() as address:
+        yield address
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -57,7 +40,7 @@ def root(request, tmp_path):
     """Root of an empty lake, with a space in it."""
     if request.param == "folder":
         return f"{tmp_path}/it's my lake #1"
-    return f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
+    return f"{request.getfixturevalue('bucket')}/it's my lake/{tmp_path.name}"
 
 
 def silver_rows(*rows, schema=SCHEMA, **values):

@@ -1,0 +1,70 @@
+"""dbt-duckdb's plugin for the lake: what a dbt run reads is pinned, what it builds is published whole.
+
+Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at one version, as views in schema
+`silver`, and attaches a copy of gold as catalogue `gold`; `dbt/macros/finish_gold.sql` calls it at the end.
+"""
+
+import threading
+from typing import Any
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import TargetConfig
+from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
+from duckdb import DuckDBPyConnection
+
+from connectors.errors import LakehouseError
+from connectors.lake.gold import GoldBuild, gold_file
+from connectors.lake.snapshot import pin_silver, register_views
+from connectors.lake.storage import configure_connection
+from connectors.postgres.identifiers import quote_literal
+from connectors.settings import load_settings
+
+
+class Plugin(BasePlugin):
+    """Serves one process, which may do several dbt runs one after the other, each in several threads."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's signature
+        """Prepares; nothing is opened before dbt connects."""
+        self._lock = threading.Lock()
+        self._run: str | None = None
+        self._build: GoldBuild | None = None
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Lets the database read the lake."""
+        self._database = conn
+        configure_connection(conn, load_settings().lake.root)
+
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        """Called for each thread's cursor: the first one of a run pins silver, all others find it pinned."""
+        with self._lock:
+            if self._run != get_invocation_id():
+                try:
+                    self._begin(cursor)
+                except LakehouseError as error:
+                    raise DbtRuntimeError(str(error)) from error
+                self._run = get_invocation_id()
+
+    def store(self, target_config: TargetConfig) -> None:
+        """Ends the run: publishes gold, or abandons it if the run failed."""
+        self._end(publish=target_config.config["succeeded"])
+
+    def _begin(self, cursor: DuckDBPyConnection) -> None:
+        self._end(publish=False)  # the process's last run, if that broke off
+        settings = load_settings()
+        build = GoldBuild(gold_file())
+        build.begin()
+        self._build = build
+        cursor.execute(f"ATTACH {quote_literal(str(build.file))} AS gold")
+        register_views(cursor, pin_silver(settings.lake.root, settings.cdc.source))
+
+    def _end(self, *, publish: bool) -> None:
+        if self._build is None:
+            return
+        with self._database.cursor() as cursor:
+            if publish:
+                cursor.execute("CHECKPOINT gold")
+            cursor.execute("DETACH DATABASE IF EXISTS gold")
+        end = self._build.publish if publish else self._build.abandon
+        self._build = None
+        end()

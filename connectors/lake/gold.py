@@ -1,0 +1,75 @@
+"""The file that dbt builds gold in, and how it takes the place of the one that readers see.
+
+DuckDB lets one process write a file or many read it. So dbt builds in a copy, and only a build that succeeded is
+renamed into place: readers never wait, never fail and never see half a build.
+"""
+
+import fcntl
+import shutil
+from pathlib import Path
+from typing import TextIO
+
+from connectors.errors import TransientError
+from connectors.settings import home
+
+
+def gold_file() -> Path:
+    """The last complete build of gold; exists once there was one."""
+    return home() / "gold.duckdb"
+
+
+class GoldBuild:
+    """The copy of gold that one process at a time builds in.
+
+    Attributes:
+        file: The copy.
+    """
+
+    def __init__(self, published: Path) -> None:
+        self._published = published
+        self._lock: TextIO | None = None
+        self.file = published.with_suffix(".next.duckdb")
+
+    def begin(self) -> None:
+        """Makes the copy; what an earlier build left unpublished is lost.
+
+        Raises:
+            TransientError: Another process is building.
+        """
+        if self._lock is None:
+            self._lock = self._locked()
+        self._remove()
+        if self._published.exists():
+            shutil.copyfile(self._published, self.file)
+
+    def publish(self) -> None:
+        """Puts the copy, which DuckDB must have closed, in place of what readers see."""
+        self.file.replace(self._published)
+        self._unlock()
+
+    def abandon(self) -> None:
+        """Removes the copy; readers go on to see the last complete build."""
+        self._remove()
+        self._unlock()
+
+    def _locked(self) -> TextIO:
+        self._published.parent.mkdir(parents=True, exist_ok=True)
+        lock = self._published.with_suffix(".lock").open("w")
+        try:
+            # The system unlocks what a process leaves, however that ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise TransientError(
+                f"another dbt run is building {self._published}", hint="Wait until it has ended, or end it."
+            ) from error
+        return lock
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _remove(self) -> None:
+        for leftover in (self.file, self.file.with_name(f"{self.file.name}.wal")):
+            leftover.unlink(missing_ok=True)
