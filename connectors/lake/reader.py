@@ -1,0 +1,49 @@
+"""One DuckDB connection in which all of the lake can be queried and nothing changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from connectors.errors import ConfigurationError
+from connectors.lake.gold import gold_file
+from connectors.lake.snapshot import pin_silver, register_views
+from connectors.lake.storage import duckdb_connection
+from connectors.postgres.identifiers import quote_identifier, quote_literal
+from connectors.settings import Settings
+
+_HINT = (
+    "A single SELECT is taken. What there is to read:"
+    ' lakehouse query "select table_schema, table_name from information_schema.tables"'
+)
+
+
+def open_reader(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Opens DuckDB with silver's views in schema `silver`, pinned now, and gold's schemas if it was ever built.
+
+    A dbt run that goes on meanwhile is neither seen nor disturbed.
+    """
+    connection = duckdb_connection(settings.lake.root)
+    register_views(connection, pin_silver(settings.lake.root, settings.cdc.source))
+    if gold_file().exists():
+        connection.execute(f"ATTACH {quote_literal(str(gold_file()))} AS gold (READ_ONLY)")
+        schemas = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'gold'").fetchall()
+        path = ",".join(["memory.main", *(f"gold.{quote_identifier(schema)}" for (schema,) in schemas)])
+        connection.execute(f"SET search_path = {quote_literal(path)}")
+    return connection
+
+
+@contextmanager
+def query_lake(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyRelation]:
+    """Runs one statement that only reads; its rows can be fetched within the `with` block.
+
+    Raises:
+        ConfigurationError: DuckDB can't run the statement, or it would write.
+    """
+    with open_reader(settings) as connection:
+        try:
+            # The table function takes a single SELECT; within another one, that can't hold a clause which writes.
+            yield connection.sql("FROM query(?)", params=[sql])
+        except duckdb.Error as error:
+            message, *_ = str(error).split("\n\nLINE 1:")  # of our own statement, not of the user's
+            raise ConfigurationError(message, hint=_HINT) from error
