@@ -12,7 +12,7 @@ _INTEGER_ARRAYS = frozenset(("_int4", "_int8", "_date"))
 
 
 def written(placeholder: str, column: ColumnContract) -> str | None:
-    """The placeholder as it stands in a column's JSON: a string's content, else JSON text.
+    """The placeholder as it stands in a column's JSON: a string's content, else JSON text without spaces.
 
     None: Debezium writes `null` for this type, so that unchanged can't be told from NULL.
     """
@@ -22,15 +22,19 @@ def written(placeholder: str, column: ColumnContract) -> str | None:
     if not name.startswith("_"):
         return placeholder
     if name in _TEXT_ARRAYS:
-        return json.dumps([placeholder])
+        return _compact([placeholder])
     if name in _INTEGER_ARRAYS:
-        return json.dumps(list(placeholder.encode()))
+        return _compact(list(placeholder.encode()))
     if name == "_uuid":
         digest = hashlib.md5(placeholder.encode(), usedforsecurity=False).digest()
-        return json.dumps([str(uuid.UUID(bytes=digest, version=3))])
+        return _compact([str(uuid.UUID(bytes=digest, version=3))])
     return None
 
 
 def recognisable(column: ColumnContract) -> bool:
     """Whether an unchanged value of this column can be told from NULL."""
     return not column.toastable or written("", column) is not None
+
+
+def _compact(values: list[str] | list[int]) -> str:
+    return json.dumps(values, separators=(",", ":"))

@@ -97,8 +97,8 @@ def test_topics_have_the_characters_kafka_allows() -> None:
         ("numeric", "gone"),
         ("bytea", "Z29uZQ=="),
         ("_text", '["gone"]'),
-        ("_int4", "[103, 111, 110, 101]"),
-        ("_uuid", '["bbfb1c1c-0b10-3ea5-a9b4-c3d7b5b0b9c0"]'),
+        ("_int4", "[103,111,110,101]"),
+        ("_uuid", '["50c1f58b-e7f5-347e-8f53-d64c094783c2"]'),
         ("_bool", None),
         ("_enum", None),
         ("_float8", None),
@@ -108,10 +108,7 @@ def test_topics_have_the_characters_kafka_allows() -> None:
 def test_an_unchanged_value_has_a_form_per_type(type_name: str, expected: str | None) -> None:
     column = ColumnContract(name="c", type_name=type_name, toastable=True)
     assert recognisable(column) is (expected is not None)
-    if type_name == "_uuid":
-        assert re.fullmatch(r'\["[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-.*"\]', str(written("gone", column)))
-    else:
-        assert written("gone", column) == expected
+    assert written("gone", column) == expected
 
 
 def test_a_value_that_is_never_out_of_line_needs_no_form() -> None:
