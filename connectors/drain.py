@@ -113,14 +113,17 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
 
 
 def pending_tables(settings: Settings) -> list[TableName]:
-    """Returns the tables that have batches in bronze which silver has not merged."""
+    """Returns the tables that have batches in bronze which silver has not merged.
+
+    Every captured table is in silver afterwards: one that has no rows yet can be read, too.
+    """
     layout = _layout(settings)
     files = BronzeLog(layout).files()
     placeholder = _placeholder(layout)
     pending = []
     for table, contract in _contracts(layout).items():
-        newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
-        if newest > 0 and SilverTable(layout, contract, placeholder=placeholder).batch < newest:
+        merged = SilverTable(layout, contract, placeholder=placeholder).batch
+        if merged < max((f.last_batch for f in files.get(str(table), ())), default=0):
             pending.append(table)
     return pending
 
