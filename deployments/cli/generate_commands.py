@@ -1,0 +1,114 @@
+"""`lakehouse generate`: the synthetic shop and its traffic."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from connectors.postgres.connection import connect
+from connectors.settings import load_settings
+from connectors.synthetic import (
+    apply_traffic,
+    count_rows,
+    drop_shop,
+    fill_shop,
+    hard_cases,
+)
+from deployments.cli.console import data, talk
+
+generate_app = typer.Typer(
+    help="Fill the database with a synthetic web shop, and let people buy there.", no_args_is_help=True
+)
+
+Seed = Annotated[int, typer.Option(help="The same seed makes the same data.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@generate_app.command()
+def shop(
+    orders: Annotated[int, typer.Option(min=1, help="Number of orders; all else is in proportion.")] = 50_000,
+    seed: Seed = 7,
+    reset: Annotated[bool, typer.Option("--reset", help="Drop the shop first, with all that is in it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Drop without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create the shop's ten tables and fill them.
+
+    A shop that is filled stays as it is, and the command fails.
+
+    Example: lakehouse generate shop --orders 50000 --seed 7
+    """
+    with connect(load_settings().postgres) as conn:
+        if reset:
+            there = sum(drop_shop(conn).values())
+            if there and not yes:
+                typer.confirm(f"Drop the shop with its {there:,} rows?", abort=True, err=True)
+            drop_shop(conn, dry_run=False)
+        with _progress() as bar:
+            task = bar.add_task("orders", total=orders)
+            fill_shop(conn, orders=orders, seed=seed, progress=lambda loaded: bar.update(task, completed=loaded))
+        rows = count_rows(conn)
+    if as_json:
+        data.print_json(json.dumps(rows))
+        return
+    for table, number in rows.items():
+        data.print(f"{table:<14}{number:>12,}")
+
+
+@generate_app.command()
+def traffic(
+    transactions: Annotated[int | None, typer.Option(min=1, help="End after so many transactions.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Transactions per second; unset: no limit.")] = None,
+    each: Annotated[
+        int, typer.Option("--hard-cases", min=0, help="Do every case that is hard to capture so often, first.")
+    ] = 0,
+    seed: Seed = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Change the shop as its customers and staff do, until Ctrl-C unless told when to end.
+
+    Prints what was done: rows inserted, updated and deleted by table, and how often each case occurred that is
+    hard to capture (a large value that stays, a changed key, delete and re-insert, rollback, repeated updates).
+
+    Example: lakehouse generate traffic --rate 20 --seconds 60
+    """
+    with connect(load_settings().postgres) as conn:
+        done = hard_cases(conn, seed=seed, each=each) if each else None
+        if done is None or transactions is not None or seconds is not None:
+            with _interrupted_or_after(seconds) as stop:
+                usual = apply_traffic(conn, seed=seed, transactions=transactions, rate=rate, stop=stop)
+            done = usual if done is None else done + usual
+    if as_json:
+        data.print_json(json.dumps(done.as_dict()))
+    else:
+        data.print(str(done))
+
+
+@contextmanager
+def _interrupted_or_after(seconds: float | None) -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, or the time, so that the open transaction ends well and the counts are shown."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    timer = threading.Timer(seconds, stop.set) if seconds is not None else None
+    if timer is None:
+        talk.print("Ctrl-C ends the traffic.")
+    else:
+        timer.start()
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if timer is not None:
+            timer.cancel()
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=talk
+    )
