@@ -21,15 +21,21 @@ from connectors.synthetic import (
 )
 from deployments.cli.console import data, talk
 
-generate_app = typer.Typer(
-    help="Fill the database with a synthetic web shop, and let people buy there.", no_args_is_help=True
-)
-
+PANEL = "Example shop"
 Seed = Annotated[int, typer.Option(help="The same seed makes the same data.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@generate_app.command()
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands, as a group."""
+    generate = typer.Typer(
+        no_args_is_help=True, help="Fill the database with a synthetic web shop, and let people buy there."
+    )
+    for command in (shop, traffic):
+        generate.command()(command)
+    app.add_typer(generate, name="generate", rich_help_panel=PANEL)
+
+
 def shop(
     orders: Annotated[int, typer.Option(min=1, help="Number of orders; all else is in proportion.")] = 50_000,
     seed: Seed = 7,
@@ -60,7 +66,6 @@ def shop(
         data.print(f"{table:<14}{number:>12,}")
 
 
-@generate_app.command()
 def traffic(
     transactions: Annotated[int | None, typer.Option(min=1, help="End after so many transactions.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
