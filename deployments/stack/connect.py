@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import httpx
+from typing import ClassVar
 
 from deployments.stack.java import JavaService
-from deployments.stack.ports import HOST, is_listening
+from deployments.stack.ports import HOST, answers
 
 JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 
@@ -22,13 +21,17 @@ class ConnectService(JavaService):
     """
 
     name = "connect"
-    heap = "768m"
+    options = ("-Xmx768m",)
     main_class = "org.apache.kafka.connect.cli.ConnectDistributed"
-    quiet = (
-        "org.apache.kafka.clients.NetworkClient",
-        "org.apache.kafka.connect.runtime.isolation",
-        "org.reflections",
-    )
+    quiet: ClassVar = {
+        "org.apache.kafka.clients": "warn",
+        "org.apache.kafka.common": "warn",
+        # It may start before its broker, and would tell of every try.
+        "org.apache.kafka.clients.NetworkClient": "error",
+        "org.apache.kafka.connect.runtime.isolation": "warn",
+        "org.apache.kafka.connect.runtime.rest": "warn",
+        "org.eclipse.jetty": "warn",
+    }
 
     def __init__(self, folder: Path, *, port: int, bootstrap_servers: str, jars: Path | None = None) -> None:
         super().__init__(folder, jars=jars)
@@ -75,9 +78,4 @@ class ConnectService(JavaService):
 
     def is_ready(self) -> bool:
         """Whether the worker has joined its group and takes connectors."""
-        if not is_listening(self.port):
-            return False
-        try:
-            return httpx.get(f"{self.address}/health", timeout=5).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        return answers(self.port, "/health")

@@ -12,9 +12,8 @@ appender.console.type = Console
 appender.console.name = console
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %m (%c)%n%throwable
-rootLogger.level = {level}
+rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
-{loggers}
 """
 
 
@@ -26,10 +25,10 @@ class JavaService(Service):
         jars: Folder that keeps the jars; None: the one shared by all stacks of the user.
     """
 
-    heap: ClassVar[str]
+    options: ClassVar[tuple[str, ...]]
     main_class: ClassVar[str]
-    quiet: ClassVar[tuple[str, ...]] = ()
-    """Loggers that say more than anyone reads."""
+    quiet: ClassVar[Mapping[str, str]]
+    """Loggers that say more than anyone reads, with the level from which they may."""
 
     def __init__(self, folder: Path, *, jars: Path | None = None) -> None:
         super().__init__(folder)
@@ -43,12 +42,15 @@ class JavaService(Service):
         """Writes the configuration; it is a consequence of settings and ports, never edited by hand."""
         lines = [f"{name}={value}\n" for name, value in self.properties().items()]
         (self.folder / "server.properties").write_text("".join(lines))
-        loggers = [f"logger.q{n}.name = {name}\nlogger.q{n}.level = error\n" for n, name in enumerate(self.quiet)]
-        (self.folder / "log4j2.properties").write_text(LOGGING.format(level="info", loggers="".join(loggers)))
+        loggers = [
+            f"logger.q{n}.name = {name}\nlogger.q{n}.level = {level}\n"
+            for n, (name, level) in enumerate(self.quiet.items())
+        ]
+        (self.folder / "log4j2.properties").write_text(LOGGING + "".join(loggers))
 
     def command(self) -> Sequence[str | Path]:
         """Runs the main class on the properties file."""
-        return [*self.java(f"-Xmx{self.heap}"), self.main_class, "server.properties"]
+        return [*self.java(*self.options), self.main_class, "server.properties"]
 
     def java(self, *options: str) -> list[str | Path]:
         """The Java program with our class path, without a main class."""

@@ -5,6 +5,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -25,8 +26,10 @@ class KafkaService(JavaService):
     """
 
     name = "kafka"
-    heap = "512m"
+    # Compiled lightly: a third less work to start, and a broker moves bytes without looking at them.
+    options = ("-Xmx512m", "-XX:TieredStopAtLevel=1")
     main_class = "kafka.Kafka"
+    quiet: ClassVar = {"org.apache.kafka.common.config": "warn", "state.change.logger": "warn"}
 
     def __init__(self, folder: Path, *, port: int, controller_port: int, jars: Path | None = None) -> None:
         super().__init__(folder, jars=jars)
@@ -75,7 +78,7 @@ class KafkaService(JavaService):
         if (self.folder / "data" / "meta.properties").exists():
             return
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [*self.java("-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format"]
+        tool = [*self.java(*self.options), "kafka.tools.StorageTool", "format"]
         command = [str(part) for part in [*tool, "-t", cluster, "-c", "server.properties"]]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:

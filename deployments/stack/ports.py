@@ -3,6 +3,7 @@
 import random
 import socket
 from collections.abc import Collection, Mapping, Sequence
+from http.client import OK, HTTPConnection, HTTPException
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +32,18 @@ def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a web server on the port answers a GET with 200. Asked many times: a client of the full kind is slow."""
+    connection = HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def pick_ports(

@@ -4,9 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import httpx
-
-from deployments.stack.ports import HOST, is_listening
+from deployments.stack.ports import HOST, answers
 from deployments.stack.service import Service
 
 
@@ -68,9 +66,4 @@ class PrefectServerService(Service):
 
     def is_ready(self) -> bool:
         """Whether the server and its database answer."""
-        if not is_listening(self.port):
-            return False
-        try:
-            return httpx.get(f"{self.api_url}/ready", timeout=5).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        return answers(self.port, "/api/ready")

@@ -28,7 +28,7 @@ class Service(ABC):
     name: ClassVar[str]
     stop_signal: ClassVar[int] = SIGTERM
     stop_seconds: ClassVar[float] = 15
-    ready_seconds: ClassVar[float] = 90
+    ready_seconds: ClassVar[float] = 180
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
