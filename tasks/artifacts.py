@@ -1,0 +1,98 @@
+"""What a run leaves for people to look at: pages in the Prefect UI, written for somebody who has not read the code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect.artifacts import create_markdown_artifact
+
+from connectors.drain import DrainReport, MergeReport
+from connectors.postgres.identifiers import TableName
+
+_LEGEND = """\
+- **changes**: row changes applied to the table, or kept in its history.
+- **rejected**: messages that could not be read; they are kept, with the reason, in the lake's quarantine.
+- **up to batch**: number of the last portion of the change log that the table now shows.
+"""
+
+
+@dataclass(frozen=True)
+class DbtNode:
+    """What came of one model or test."""
+
+    kind: str
+    name: str
+    status: str
+    seconds: float
+    message: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not do what it should."""
+        return self.status not in ("success", "pass", "warn")
+
+
+def publish_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException]) -> None:
+    """Shows what a run moved, per table."""
+    create_markdown_artifact(
+        render_drain(drained, outcomes),
+        key=f"drain-{drained.source.replace('_', '-')}",
+        description=f"What the last run moved from {drained.source} to the lake.",
+    )
+
+
+def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException]) -> str:
+    """Writes the page of a drain, in Markdown."""
+    end = "" if drained.through_lsn == 0 else f", through LSN {format_lsn(drained.through_lsn)}"
+    moved = (
+        f"{drained.messages:,} messages of the stream went to the change log (bronze), "
+        f"in {drained.batches:,} batches and {drained.seconds:.1f} s{end}."
+    )
+    parts = [f"## Changes of `{drained.source}`", moved]
+    if outcomes:
+        head = ("table", "changes", "rejected", "up to batch", "seconds")
+        parts += [_table(head, [_row(table, outcome) for table, outcome in sorted(outcomes.items())]), _LEGEND]
+    else:
+        parts.append("Every table was up to date already.")
+    return "\n\n".join(parts)
+
+
+def publish_build(nodes: Sequence[DbtNode]) -> None:
+    """Shows what a dbt run built and tested."""
+    create_markdown_artifact(
+        render_build(nodes), key="build-marts", description="What the last dbt run built and tested."
+    )
+
+
+def render_build(nodes: Sequence[DbtNode]) -> str:
+    """Writes the page of a dbt run, in Markdown: what failed first, then every model."""
+    models = [node for node in nodes if node.kind == "model"]
+    failed = [node for node in nodes if node.failed]
+    summary = (
+        f"{len(models)} models and {len(nodes) - len(models)} checks on them; {len(failed)} failed or were skipped."
+    )
+    parts = ["## Marts", summary]
+    if failed:
+        parts += ["### Failed", _table(("name", "what happened"), [(n.name, n.message or n.status) for n in failed])]
+    rows = [(node.name, node.status, f"{node.seconds:.1f}") for node in models]
+    return "\n\n".join([*parts, "### Models", _table(("model", "result", "seconds"), rows)])
+
+
+def format_lsn(lsn: int) -> str:
+    """Writes a position as PostgreSQL does: `0/16B3748`."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def _row(table: TableName, outcome: MergeReport | BaseException) -> tuple[str, ...]:
+    if isinstance(outcome, BaseException):
+        return str(table), f"**failed**: {type(outcome).__name__}", "", "", ""
+    return str(table), f"{outcome.changes:,}", f"{outcome.rejected:,}", f"{outcome.batch}", f"{outcome.seconds:.1f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    # The first column names things, the others count them.
+    lines = [head, (":--", *("--:" for _ in head[1:])), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

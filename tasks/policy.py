@@ -1,0 +1,44 @@
+"""The one preset of every task: what is retried, for how long, and that nothing is cached."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import State, Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
+
+from connectors.errors import TransientError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# A plain function on purpose: Prefect takes any other callable for "never retry", without a word.
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Tells Prefect to retry a failed task run only where trying again may succeed."""
+    return isinstance(state.data, TransientError)
+
+
+PRESET: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": [2, 10, 30],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_transient,
+    "timeout_seconds": 60 * 60,
+    # Every task reads or writes a system that changes; a cached answer would be a wrong one.
+    "cache_policy": NO_CACHE,
+}
+"""Options of every task."""
+
+
+def preset_task(run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Makes a task of a function, with the preset.
+
+    Args:
+        run_name: Name of a run, with the function's parameters in braces: `merge {table}`.
+    """
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        return Task(function, task_run_name=run_name, **PRESET)
+
+    return decorate

@@ -1,0 +1,79 @@
+"""Every task follows the one preset; only what may succeed the next time is tried again."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prefect import Task
+from prefect.states import Failed
+
+import flows
+import tasks
+from connectors.errors import CommitConflict, ContractMismatch
+from connectors.postgres.identifiers import TableName
+from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
+from tasks.policy import PRESET
+
+ROOT = Path(__file__).parents[2]
+
+
+def all_tasks():
+    modules = [importlib.import_module(f"tasks.{module.name}") for module in pkgutil.iter_modules(tasks.__path__)]
+    return {task.name: task for module in modules for task in vars(module).values() if isinstance(task, Task)}
+
+
+def function_of_no_interest(): ...
+
+
+def bypassed(task):
+    return {option for option, value in PRESET.items() if getattr(task, option) != value}
+
+
+def test_no_task_bypasses_the_preset():
+    found = all_tasks()
+    assert {"drain_source", "merge_table", "build_models"} <= set(found)
+    assert {name: bypassed(task) for name, task in found.items() if bypassed(task)} == {}
+
+
+def test_task_with_an_asset_keeps_the_preset():
+    plain = all_tasks()["merge_table"]
+    task = materializing(plain, silver_asset(TableName("public", "orders")), bronze_asset("shop"))
+    assert bypassed(task) == set()
+    assert (task.name, task.task_run_name) == (plain.name, plain.task_run_name)
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [(CommitConflict("others won"), True), (ContractMismatch("a column is gone"), False), (ValueError("odd"), False)],
+)
+def test_only_transient_errors_are_tried_again(error, again):
+    condition = PRESET["retry_condition_fn"]
+    assert condition(Task(function_of_no_interest), None, Failed(data=error)) is again
+    # What Prefect takes for a condition; anything else would mean "never", silently.
+    assert inspect.isfunction(condition)
+
+
+def test_odd_table_names_make_asset_keys():
+    odd = [TableName("Sales & co", 'a "b" {c}|%'), TableName("public", "ordrés"), TableName("Public", "Orders")]
+    keys = {silver_asset(table).key for table in odd} | {bronze_asset("shop").key, source_asset("shop").key}
+    assert len(keys) == 5
+
+
+def test_every_flow_is_in_the_face_and_explains_its_parameters():
+    assert sorted(flows.__all__) == flows.__all__
+    for name in flows.__all__:
+        shown = getattr(flows, name)
+        assert shown.name == name.replace("_", "-")
+        assert shown.description
+        undescribed = [p.title for p in shown.parameters.properties.values() if not p.get("description")]
+        assert undescribed == []
+
+
+def test_importing_flows_does_not_wait_for_dbt():
+    code = "import sys, flows; print([name for name in ('dbt', 'prefect_dbt') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
