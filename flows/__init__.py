@@ -1,1 +1,7 @@
-"""Prefect flows: compositions of tasks."""
+"""Prefect flows: compositions of tasks. They also run in a script or a notebook, without a Prefect server."""
+
+from flows.build_marts import build_marts
+from flows.drain_cdc import drain_cdc
+from flows.lakehouse import lakehouse
+
+__all__ = ["build_marts", "drain_cdc", "lakehouse"]
