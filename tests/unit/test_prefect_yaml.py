@@ -1,0 +1,132 @@
+"""`prefect.yaml` says nothing that Prefect would ignore or that would fail only when a run starts."""
+
+import re
+from copy import deepcopy
+
+import pytest
+import yaml
+
+from connectors.errors import ConfigurationError
+from deployments.validate import PREFECT_FILE, find_problems
+
+FLOW = """
+from prefect import flow
+
+@flow
+def move(rows: int = 1, *, table: str | None = None) -> None: ...
+
+@flow(name="other")
+def renamed() -> None: ...
+
+not_a_flow = 1
+"""
+DEPLOYMENT = {
+    "name": "local",
+    "entrypoint": "code/flow.py:move",
+    "description": "Moves rows.",
+    "tags": ["cdc"],
+    "parameters": {"rows": 2},
+    "schedules": [{"cron": "0 6 * * *", "timezone": "Europe/Madrid", "parameters": {"table": "orders"}}],
+    "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
+    "work_pool": {"name": "pool"},
+}
+
+
+@pytest.fixture
+def problems(tmp_path):
+    folder = tmp_path / "a project"
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "flow.py").write_text(FLOW)
+
+    def check(*deployments, **rest):
+        file = folder / "prefect.yaml"
+        file.write_text(yaml.safe_dump({"deployments": list(deployments), **rest}))
+        return find_problems(file)
+
+    return check
+
+
+def changed(*path, **values):
+    """A sound deployment with one thing changed; `path` leads to the place."""
+    deployment = deepcopy(DEPLOYMENT)
+    place = deployment
+    for step in path:
+        place = place[step]
+    place.update(values)
+    return deployment
+
+
+def test_project_file_has_no_problem():
+    assert find_problems(PREFECT_FILE) == []
+
+
+def test_project_file_deploys_what_the_documentation_names():
+    deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
+    assert sorted(f"{d['entrypoint'].rpartition(':')[2].replace('_', '-')}/{d['name']}" for d in deployments) == [
+        "build-marts/local",
+        "drain-cdc/local",
+        "lakehouse/local",
+    ]
+
+
+def test_sound_file_is_accepted(problems):
+    assert problems(DEPLOYMENT, definitions={"anything": 1}, **{"prefect-version": "3.8.8"}) == []
+
+
+def test_one_name_serves_several_flows(problems):
+    assert problems(DEPLOYMENT, changed(entrypoint="code/flow.py:renamed", parameters={}, schedules=[])) == []
+
+
+@pytest.mark.parametrize(
+    ("deployment", "problem"),
+    [
+        (changed(schedulez=[]), r"deployments.local.schedulez: Extra inputs"),
+        (changed(schedule={"cron": "* * * * *"}), r"deployments.local.schedule: Extra inputs"),
+        (changed("work_pool", queue="fast"), r"deployments.local.work_pool.queue: Extra inputs"),
+        (changed("concurrency_limit", strategy="X"), r"concurrency_limit.strategy: Extra inputs"),
+        (changed("concurrency_limit", collision_strategy="DROP"), r"collision_strategy: Input should be 'ENQUEUE'"),
+        (changed("concurrency_limit", limit=0), r"concurrency_limit.limit: Input should be greater than 0"),
+        (changed(concurrency_limit=1), r"concurrency_limit: Input should be a valid dictionary"),
+        (changed("schedules", 0, enabled=True), r"schedules.0.enabled: Extra inputs"),
+        (changed("schedules", 0, cron="61 * * * *"), r"schedules.0.cron: .*cron"),
+        (changed("schedules", 0, cron=None, interval=0), r"schedules.0.interval: .*greater than 0"),
+        (changed("schedules", 0, cron=None, rrule="FREQ=SOMETIMES"), r"schedules.0.rrule: .*RRule"),
+        (changed("schedules", 0, interval=60), r"schedules.0: .*exactly one of cron, interval and rrule"),
+        (changed("schedules", 0, cron=None), r"schedules.0: .*exactly one of cron, interval and rrule"),
+        (changed("schedules", 0, timezone="Europe/Madrit"), r"schedules.0.timezone: .*timezone"),
+        (changed("schedules", 0, anchor_date="2026-01-01"), r"schedules.0.anchor_date: .*Extra inputs"),
+        (changed("schedules", 0, parameters={"tables": "orders"}), r"move/local: schedules.0.parameters: .*tables"),
+        (changed(parameters={"row": 2}), r"move/local: parameters: .*row"),
+        (changed(parameters={"rows": "many"}), r"move/local: parameters: .*rows: Input should be a valid integer"),
+        (changed(entrypoint="code/flow.py:mov"), r"entrypoint code/flow.py:mov: .*not found"),
+        (changed(entrypoint="code/flow.py:not_a_flow"), r"entrypoint .*not a flow"),
+        (changed(entrypoint="code/flaw.py:move"), r"entrypoint .*flaw.py"),
+        (changed(work_pool=None), r"deployments.local.work_pool"),
+        (changed(description=None), r"deployments.local.description"),
+        (changed(name=None), r"deployments.0.name"),
+    ],
+)
+def test_mistake_in_a_deployment_is_named(problems, deployment, problem):
+    found = problems(deployment)
+    assert len(found) == 1
+    assert re.search(problem, found[0], re.DOTALL), found[0]
+
+
+def test_unknown_key_of_the_file_is_named(problems):
+    assert problems(DEPLOYMENT, deployment=[]) == ["deployment: Extra inputs are not permitted"]
+
+
+def test_same_deployment_twice_is_named(problems):
+    assert problems(DEPLOYMENT, DEPLOYMENT) == ["move/local: 2 deployments of this name"]
+
+
+def test_every_mistake_is_named_at_once(problems):
+    assert len(problems(changed(parameters={"row": 2}), changed(name="b", entrypoint="code/flow.py:mov"))) == 2
+
+
+def test_unreadable_file_is_an_error(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"missing\.yaml can't be read"):
+        find_problems(tmp_path / "missing.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1")
+    with pytest.raises(ConfigurationError, match=r"bad\.yaml can't be read"):
+        find_problems(tmp_path / "bad.yaml")
