@@ -28,7 +28,7 @@ class DbtNode:
     @property
     def failed(self) -> bool:
         """Whether it did not do what it should."""
-        return self.status not in ("success", "pass", "warn")
+        return self.status not in ("success", "pass", "warn", "no-op")
 
 
 def publish_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException]) -> None:
