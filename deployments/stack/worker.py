@@ -1,10 +1,12 @@
 """Prefect's worker, which runs each flow run as a process on this machine."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -59,14 +61,20 @@ class WorkerService(Service):
             **prefect_environment(self.home / "prefect", api_url=self.api_url),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "LAKEHOUSE_HOME": str(self.home),
+            "LAKEHOUSE_WORK_POOL": POOL,
+            # No heartbeat: its thread holds up the end of every flow run and sub-flow for a second.
+            "PREFECT_FLOWS": '{"heartbeat_frequency": null}',
         }
 
     def prepare(self) -> None:
         """Makes the work pool and begins to register the deployments, which takes as long as the worker's start."""
         if self.server is not None:
             self.server.wait_ready()
-        answer = httpx.post(f"{self.api_url}/work_pools/", json={"name": POOL, "type": "process"}, timeout=30)
-        if answer.status_code not in (httpx.codes.CREATED, httpx.codes.CONFLICT):
+        pool = {"base_job_template": _job_template()}
+        answer = httpx.post(f"{self.api_url}/work_pools/", json={"name": POOL, "type": "process", **pool}, timeout=30)
+        if answer.status_code == httpx.codes.CONFLICT:
+            answer = httpx.patch(f"{self.api_url}/work_pools/{POOL}", json=pool, timeout=30)
+        if not answer.is_success:
             raise ServiceUnavailable(f"Prefect did not create the work pool {POOL}: {answer.text}")
         self._began = datetime.now(UTC)
         if (PROJECT / "prefect.yaml").exists():
@@ -116,3 +124,17 @@ class WorkerService(Service):
 
     def _prefect(self, *arguments: str) -> list[str | Path]:
         return [sys.executable, "-m", "prefect", *arguments]
+
+
+def _job_template() -> dict[str, Any]:
+    """How the pool runs a flow run: as one Python process.
+
+    Where the pool names no command, the worker starts another process before it, which takes seconds to find out
+    what to run: a need of pools that fetch the code first.
+    """
+    command = shlex.join([sys.executable, "-m", "prefect.engine"])
+    properties = {"env": {"type": "object", "title": "Environment variables"}}
+    return {
+        "job_configuration": {"command": command, "env": "{{ env }}"},
+        "variables": {"type": "object", "properties": properties},
+    }
