@@ -36,15 +36,15 @@ test: .venv/.synced ## Run all tests, with time per level and coverage (TEST_ARG
 test-fast: .venv/.synced ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit
 
-lint: .venv/.synced ## Check format, types, layers, SQL, YAML, spelling, secrets, dependencies and generated docs
+lint: .venv/.synced ## Check format, types, layers, deployments, SQL, YAML, spelling, secrets, dependencies and generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy docs/generate.py tests/run.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry --no-ansi .
-	if test -d dbt; then $(BIN)/sqlfluff lint --disable-progress-bar dbt; else echo "no dbt folder: SQL not checked"; fi
-	if test -f deployments/validate.py; then $(BIN)/python -m deployments.validate; else echo "no prefect.yaml check yet"; fi
+	$(BIN)/python -m deployments.validate
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt
 	$(BIN)/yamllint --strict .
 	git ls-files -z | xargs -0 $(BIN)/codespell
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
@@ -53,7 +53,7 @@ lint: .venv/.synced ## Check format, types, layers, SQL, YAML, spelling, secrets
 format: .venv/.synced ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	if test -d dbt; then $(BIN)/sqlfluff fix --disable-progress-bar dbt; fi
+	$(BIN)/sqlfluff fix --disable-progress-bar dbt
 
 docs: .venv/.synced ## Write the generated pages: settings, commands, .env.example
 	$(BIN)/python docs/generate.py

@@ -23,7 +23,7 @@ from deployments.cli import app
 ROOT = Path(__file__).parents[2]
 GENERATED = {"docs/commands.md"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PLANNED = {"up", "down", "status", "logs", "demo", "generate", "source", "drain", "reconcile", "query"}
+PLANNED = {"demo", "reconcile"}
 ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=.*")
 
 
@@ -124,10 +124,7 @@ def check_python(code: str) -> None:
     names: dict[str, object] = {}
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            try:
-                exec(compile(ast.Module([node], []), "<block>", "exec"), names)
-            except ImportError as error:
-                pytest.xfail(f"not built yet: {error}")
+            exec(compile(ast.Module([node], []), "<block>", "exec"), names)
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names:
             called = names[call.func.id]
