@@ -6,7 +6,14 @@ import typer
 from typer.core import TyperGroup
 
 from connectors.errors import LakehouseError
-from deployments.cli import drain_commands, generate_commands, query_commands, source_commands, stack_commands
+from deployments.cli import (
+    drain_commands,
+    generate_commands,
+    query_commands,
+    reconcile_commands,
+    source_commands,
+    stack_commands,
+)
 from deployments.cli.console import print_error
 
 
@@ -33,5 +40,6 @@ app = typer.Typer(
 stack_commands.add_to(app)
 source_commands.add_to(app)
 drain_commands.add_to(app)
+reconcile_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

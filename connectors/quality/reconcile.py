@@ -1,0 +1,112 @@
+"""Reconciliation: proof that the silver tables of a source equal its tables.
+
+The comparison is of two moments: of the source when its first table is read, of silver when it is pinned.
+It is quiet only if silver was drained through all that was committed, and nothing changed in between.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+import psycopg
+
+from connectors.errors import ConfigurationError, ContractMismatch, ReconciliationMismatch
+from connectors.lake.contract_log import latest_contracts
+from connectors.lake.layout import LakeLayout, view_name
+from connectors.lake.snapshot import SCHEMA, PinnedTable, pin_silver, register_views
+from connectors.lake.storage import duckdb_connection
+from connectors.postgres.catalog import read_contracts
+from connectors.postgres.connection import Connection, connect
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName, quote_identifier
+from connectors.postgres.patterns import select
+from connectors.quality.canonical import register_macros
+from connectors.quality.comparison import TableComparison, compare_table
+from connectors.settings import Settings
+
+
+def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> list[TableComparison]:
+    """Compares the captured tables of a source, all read in one snapshot, with their silver tables.
+
+    Args:
+        settings: Where the source and the lake are.
+        tables: Patterns `schema.table` of the captured tables to compare.
+
+    Raises:
+        ConfigurationError: No captured table is meant.
+        ContractMismatch: A captured table is gone from the source.
+    """
+    chosen = _chosen(settings, tables)
+    with connect(settings.postgres) as source, _duckdb(settings.lake.root) as lake, _one_snapshot(source):
+        contracts = _contracts(source, chosen)
+        silver = pin_silver(settings.lake.root, settings.cdc.source, chosen)
+        register_views(lake, silver)
+        relations = {pinned.table: _relation(pinned) for pinned in silver.tables}
+        return [
+            compare_table(contract, source=source, lake=lake, relation=relations.get(contract.table))
+            for contract in contracts
+        ]
+
+
+def require_equal(comparisons: Iterable[TableComparison]) -> None:
+    """Does nothing if all tables are equal.
+
+    Raises:
+        ReconciliationMismatch: Some are not; names them and their keys.
+    """
+    wrong = [found for found in comparisons if found.mismatches]
+    if wrong:
+        lines = [f"{found.table}: {found.mismatches:,} mismatches: {'; '.join(found.keys)}" for found in wrong]
+        raise ReconciliationMismatch(
+            "silver differs from its source\n" + "\n".join(lines),
+            hint="While the source is written to, differences are expected: stop that, drain, and compare again.",
+            comparisons=wrong,
+        )
+
+
+def _chosen(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
+    captured = sorted(latest_contracts(LakeLayout(settings.lake.root.rstrip("/"), settings.cdc.source)))
+    if not captured:
+        raise ConfigurationError(
+            f"source {settings.cdc.source!r} is not registered in this lake", hint="run `lakehouse source register`"
+        )
+    chosen = select(patterns, captured)
+    if not chosen:
+        raise ConfigurationError(
+            f"no captured table is meant by {', '.join(patterns)}", hint=f"captured are {', '.join(map(str, captured))}"
+        )
+    return chosen
+
+
+def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableContract]:
+    """Contracts as the catalogue has them now: a column that capturing does not know of yet is compared, too."""
+    contracts = read_contracts(source, tables)
+    gone = set(tables) - {contract.table for contract in contracts}
+    if gone:
+        raise ContractMismatch(
+            f"{', '.join(map(str, sorted(gone)))} is captured, but no longer in the source",
+            hint="Compare the other tables by name, or register the source again without it.",
+        )
+    return contracts
+
+
+def _relation(pinned: PinnedTable) -> str:
+    view = view_name(pinned.table) + ("__history" if pinned.is_history else "")
+    return f"{SCHEMA}.{quote_identifier(view)}"
+
+
+@contextmanager
+def _one_snapshot(connection: Connection) -> Iterator[None]:
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    with connection.transaction():
+        yield
+
+
+@contextmanager
+def _duckdb(root: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory() as spill, duckdb_connection(root) as lake:
+        lake.execute("SET temp_directory = ?", [spill])
+        register_macros(lake)
+        yield lake
