@@ -57,7 +57,7 @@ def require_equal(comparisons: Iterable[TableComparison]) -> None:
     """
     wrong = [found for found in comparisons if found.mismatches]
     if wrong:
-        lines = [f"{found.table}: {found.mismatches:,} mismatches: {'; '.join(found.keys)}" for found in wrong]
+        lines = [f"{found.table} (mismatches: {found.mismatches:,}): {'; '.join(found.keys)}" for found in wrong]
         raise ReconciliationMismatch(
             "silver differs from its source\n" + "\n".join(lines),
             hint="While the source is written to, differences are expected: stop that, drain, and compare again.",

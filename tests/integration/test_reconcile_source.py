@@ -66,14 +66,14 @@ def test_command_drains_compares_and_names_what_is_wrong(source, settings):
     silver.update(predicate="id = 42", updates={"note": "'corrupted'"})
     result = run("--no-drain")
     assert result.exit_code == 1
-    assert "public.orders: 1 mismatches: different id=42 in note" in result.stderr
+    assert "public.orders (mismatches: 1): different id=42 in note" in result.stderr
     assert run("--no-drain", "--table", "*.log", "--table", "sales.*").exit_code == 0
 
     source.execute("ALTER TABLE orders ADD COLUMN since date DEFAULT '2026-01-01'")
     source.execute("INSERT INTO orders VALUES (1000, 1, 'not drained')")
     [orders] = reconcile_source(settings, ["public.orders"])
     assert (orders.source_rows, orders.silver_rows, orders.mismatches) == (500, 499, 500)
-    with pytest.raises(ReconciliationMismatch, match=r"public\.orders: 500 mismatches: .* in since"):
+    with pytest.raises(ReconciliationMismatch, match=r"public\.orders \(mismatches: 500\): .* in since"):
         require_equal([orders])
 
 
