@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from connectors.errors import LakehouseError
 from deployments.cli import (
+    demo_commands,
     drain_commands,
     generate_commands,
     query_commands,
@@ -38,6 +39,7 @@ app = typer.Typer(
     cls=Commands,
 )
 stack_commands.add_to(app)
+demo_commands.add_to(app)
 source_commands.add_to(app)
 drain_commands.add_to(app)
 reconcile_commands.add_to(app)

@@ -1,0 +1,137 @@
+"""`lakehouse demo`: the main job, whole, on this machine, ending with proof."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, cast
+
+import typer
+from rich.table import Table
+
+from connectors.drain import changes_since, drained_batch
+from connectors.errors import LakehouseError, ReconciliationMismatch, ServiceUnavailable
+from connectors.postgres.connection import Connection, connect
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import emit_marker
+from connectors.quality.comparison import TableComparison
+from connectors.quality.reconcile import reconcile_source
+from connectors.settings import Settings, home, load_own_settings, load_settings
+from connectors.source import register_source
+from connectors.synthetic import TrafficCounts, fill_shop, hard_cases
+from connectors.synthetic.shop import is_filled
+from deployments.cli.console import data, talk
+from deployments.cli.stack_commands import start_stack
+from deployments.stack.stack import LocalStack
+
+DEPLOYMENT = "lakehouse/local"
+RUN_SECONDS = 600
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(rich_help_panel="Local stack")(demo)
+
+
+def demo(
+    orders: Annotated[int, typer.Option(min=1, help="Orders of the synthetic shop, when it is filled.")] = 50_000,
+    each: Annotated[int, typer.Option(min=1, help="How often each hard case happens in the live traffic.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same shop and traffic.")] = 7,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the stack at the end.")] = False,
+) -> None:
+    """Run the whole path once: a shop in PostgreSQL, captured, drained, merged, built, and compared with its source.
+
+    Starts the stack, fills the shop, captures it, runs the deployment `lakehouse/local` through the worker, applies
+    live traffic, runs it again, and compares every silver table with PostgreSQL. Run again, it adds more traffic.
+
+    Example: lakehouse demo
+    """
+    began = time.monotonic()
+    stack = LocalStack(home(), load_own_settings())
+    start_stack(stack)
+    try:
+        comparisons, applied = _main_job(load_settings(), orders=orders, each=each, seed=seed)
+        _show(comparisons, applied)
+        if any(c.mismatches for c in comparisons):
+            keys = "\n".join(f"{c.table}: {', '.join(c.keys)}" for c in comparisons if c.mismatches)
+            raise ReconciliationMismatch(f"silver differs from its source\n{keys}", hint="see `lakehouse reconcile`")
+        talk.print(f"\n[green]✓[/] Silver equals its source. The demo took {time.monotonic() - began:.0f} s.")
+        _say_what_next(load_settings(), stopped=stop)
+    finally:
+        if stop:
+            stack.down()
+
+
+def _main_job(
+    settings: Settings, *, orders: int, each: int, seed: int
+) -> tuple[list[TableComparison], dict[TableName, int]]:
+    with connect(settings.postgres) as connection:
+        connection.autocommit = True
+        _fill(connection, orders=orders, seed=seed)
+        with _step("Capturing it with Debezium"):
+            register_source(settings)
+        _run_deployment(settings, connection, "Draining, merging and building the marts (run 1)")
+        batch = drained_batch(settings)
+        with _step("Applying live traffic"):
+            # Later demos on the same shop continue with other random choices.
+            counts = hard_cases(connection, seed=seed + batch, each=each)
+        _show_traffic(counts)
+        _run_deployment(settings, connection, "Draining, merging and building again (run 2)")
+    with _step("Comparing silver with PostgreSQL"):
+        return reconcile_source(settings), changes_since(settings, batch)
+
+
+def _fill(connection: Connection, *, orders: int, seed: int) -> None:
+    if is_filled(connection):
+        talk.print("[green]✓[/] The shop is filled already")
+        return
+    with _step(f"Filling the shop with {orders:,} orders"):
+        fill_shop(connection, orders=orders, seed=seed)
+
+
+def _run_deployment(settings: Settings, connection: Connection, what: str) -> None:
+    # Imported here: Prefect takes seconds, and only this command needs it.
+    from prefect.client.schemas.objects import FlowRun  # noqa: PLC0415
+    from prefect.deployments import run_deployment  # noqa: PLC0415
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+
+    with _step(what), temporary_settings({PREFECT_API_URL: settings.prefect.api_url}):
+        parameters = {"through_lsn": emit_marker(connection)}
+        # Called outside any event loop, it returns the run itself.
+        run = cast(FlowRun, run_deployment(DEPLOYMENT, parameters=parameters, timeout=RUN_SECONDS, poll_interval=1))
+        state = run.state
+    if state is None or not state.is_final():
+        raise ServiceUnavailable(f"{DEPLOYMENT} did not finish in {RUN_SECONDS} s", hint="see `lakehouse logs worker`")
+    if not state.is_completed():
+        raise LakehouseError(f"{DEPLOYMENT} ended as {state.name}: {state.message}", hint="see `lakehouse logs worker`")
+
+
+def _show_traffic(counts: TrafficCounts) -> None:
+    talk.print(str(counts), markup=False, highlight=False)
+
+
+def _show(comparisons: list[TableComparison], applied: dict[TableName, int]) -> None:
+    table = Table("table", box=None, pad_edge=False)
+    for name in ("source rows", "silver rows", "changes applied", "mismatches"):
+        table.add_column(name, justify="right")
+    for c in comparisons:
+        counts = c.source_rows, c.silver_rows, applied.get(c.table, 0), c.mismatches
+        table.add_row(str(c.table), *(f"{n:,}" for n in counts))
+    data.print(table)
+
+
+def _say_what_next(settings: Settings, *, stopped: bool) -> None:
+    talk.print(f"The lake:   {settings.lake.root}")
+    talk.print('Query it:   lakehouse query "select * from marts.fct_daily_sales order by 1 desc limit 5"')
+    if stopped:
+        return
+    address = (settings.prefect.api_url or "").removesuffix("/api")
+    talk.print(f"Prefect UI: {address}")
+    talk.print("Stop it:    make down")
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    began = time.monotonic()
+    with talk.status(what):
+        yield
+    talk.print(f"[green]✓[/] {what} ({time.monotonic() - began:.1f} s)")
