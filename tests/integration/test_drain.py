@@ -6,8 +6,12 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from connectors.debezium.config import topic_name
 from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.errors import PositionLost
 from connectors.lake.contract_log import latest_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import data_files, open_table
@@ -141,3 +145,33 @@ def test_bronze_holds_every_message_once(settings, source):
             f" FROM read_parquet({files!r}, hive_partitioning = false)"
         ).fetchall()
     assert rows == distinct > 20
+
+
+def test_malformed_message_is_quarantined_and_the_rest_goes_on(settings, source):
+    drain(settings, source)
+    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
+    topic = topic_name(settings.cdc.source, TableName("public", "item"))
+    producer.produce(topic, key=b'{"id":1}', value=b'{"op":"u","after":', headers={"lakehouse.epoch": b"1"})
+    assert producer.flush(30) == 0
+    source.execute("UPDATE item SET name = 'after the malformed one' WHERE id = 2")
+    reports = drain(settings, source)
+    assert (reports["public.item"].changes, reports["public.item"].rejected) == (2, 1)
+    assert silver(settings, "public.item", "id, name") == pg(source, "SELECT id, name FROM item")
+    quarantine = LakeLayout(settings.lake.root, settings.cdc.source).quarantine
+    rejected = open_table(quarantine).to_pyarrow_table().to_pylist()
+    assert [(r["source_table"], r["value"], r["reason"]) for r in rejected] == [
+        ("public.item", b'{"op":"u","after":', "the value is not JSON")
+    ]
+
+
+def test_messages_lost_before_they_were_read_are_an_error(settings, source):
+    drain(settings, source)
+    topic = topic_name(settings.cdc.source, TableName("public", "item"))
+    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
+    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
+    producer.produce(topic, value=b"{}")
+    assert producer.flush(30) == 0
+    for future in admin.delete_records([TopicPartition(topic, 0, OFFSET_END)]).values():
+        future.result(30)
+    with pytest.raises(PositionLost, match=r"item\[0\] is to be read from"):
+        drain_source(settings)
