@@ -6,14 +6,15 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from deployments.stack.ports import pick_ports
+
 BUCKET = "lake"
 
 
 @contextmanager
 def local_s3():
     """Serves S3 on a free port, with an empty bucket; the environment leads every client to it."""
-    # moto binds port 0 to a free one of the system's choice.
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server = ThreadedMotoServer("127.0.0.1", pick_ports(["s3"])["s3"], verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as environment:

@@ -1,13 +1,14 @@
 """Changes in bronze become the right rows in silver, whatever their order, repetition and slicing."""
 
-import duckdb
+import uuid
+
 import pytest
 
 from connectors.errors import CommitConflict, ContractMismatch, PositionLost
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable, slices
-from connectors.lake.storage import data_files, open_table
+from connectors.lake.storage import data_files, duckdb_connection, open_table
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.events import PARTITION, PLACEHOLDER, event, raw_batch
 
@@ -24,7 +25,7 @@ class Lake:
     """One table's way from messages to silver."""
 
     def __init__(self, root, contract=KEYED):
-        self.layout = LakeLayout(str(root), "s")
+        self.layout = LakeLayout(root, "s")
         self.contract = contract
         self.bronze = BronzeLog(self.layout)
         self.offset = 0
@@ -46,7 +47,8 @@ class Lake:
         uri = table or self.layout.silver(self.contract.table)
         files = [f["path"] for f in data_files(uri, open_table(uri))]
         query = f"SELECT {columns} FROM read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
-        return sorted(duckdb.sql(query).fetchall(), key=repr)
+        with duckdb_connection(self.layout.root) as connection:
+            return sorted(connection.execute(query).fetchall(), key=repr)
 
     def rows(self):
         live = self.select("id, name, big, _cdc_deleted")
@@ -54,8 +56,19 @@ class Lake:
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(tmp_path / "a lake")
+def root(tmp_path):
+    """Where lakes are made; the same tests run with it on S3."""
+    return f"{tmp_path}/a lake"
+
+
+@pytest.fixture
+def new_lake(root):
+    return lambda contract=KEYED: Lake(f"{root}/{uuid.uuid4().hex}", contract)
+
+
+@pytest.fixture
+def lake(new_lake):
+    return new_lake()
 
 
 def row(id_, name, big):
@@ -251,9 +264,9 @@ def test_merge_without_effect_still_advances(lake):
     assert lake.merge() == []
 
 
-def test_slices_give_the_same_rows(tmp_path):
+def test_slices_give_the_same_rows(new_lake):
     def run(rows):
-        lake = Lake(tmp_path / str(rows))
+        lake = new_lake()
         for n in range(12):
             lake.receive(
                 event("c" if n < 4 else "u", row(n % 4, f"n{n}", PLACEHOLDER if n > 7 else f"b{n}"), lsn=n + 1)
@@ -265,8 +278,8 @@ def test_slices_give_the_same_rows(tmp_path):
     assert many[1] == few[1]
 
 
-def test_table_without_key_keeps_every_image(tmp_path):
-    lake = Lake(tmp_path, KEYLESS)
+def test_table_without_key_keeps_every_image(new_lake):
+    lake = new_lake(KEYLESS)
     same = row(1, "a", "x")
     lake.receive(
         event("c", same, lsn=10),

@@ -1,0 +1,43 @@
+"""The main job with the lake on S3: the shop captured, drained, changed, drained again, built and compared."""
+
+import uuid
+
+import pytest
+
+from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.lake.reader import query_lake
+from connectors.postgres.connection import connect
+from connectors.postgres.replication import emit_marker
+from connectors.quality.reconcile import reconcile_source
+from connectors.source import register_source
+from connectors.synthetic import TABLES, fill_shop, hard_cases
+from tests.s3 import local_s3
+
+
+@pytest.fixture
+def on_s3(settings):
+    with local_s3() as bucket:
+        lake = settings.lake.model_copy(update={"root": f"{bucket}/{uuid.uuid4().hex}"})
+        yield settings.model_copy(update={"lake": lake})
+
+
+def drain(settings, connection):
+    drain_source(settings, through_lsn=emit_marker(connection))
+    for table in pending_tables(settings):
+        merge_table(settings, table)
+
+
+def test_silver_on_s3_equals_the_source(on_s3):
+    with connect(on_s3.postgres) as connection:
+        connection.autocommit = True
+        fill_shop(connection, orders=300, seed=3)
+        register_source(on_s3)
+        drain(on_s3, connection)
+        hard_cases(connection, seed=3, each=3)
+        drain(on_s3, connection)
+    comparisons = reconcile_source(on_s3)
+    assert {c.table.name for c in comparisons} == set(TABLES)
+    assert [c for c in comparisons if c.mismatches] == []
+    with query_lake(on_s3, "SELECT count(*) FROM silver.orders") as relation:
+        [(orders,)] = relation.fetchall()
+    assert orders == next(c.silver_rows for c in comparisons if c.table.name == "orders")
