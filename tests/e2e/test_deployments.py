@@ -1,0 +1,136 @@
+"""The deployments, run by Prefect's worker, keep lake and marts in step with the shop.
+
+The tests go on from one another, as days of work do: each starts with what the ones above it left.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
+from prefect.deployments import run_deployment
+from prefect.flow_runs import wait_for_flow_run
+from prefect.states import StateType
+
+from connectors.errors import CommitConflict, ContractMismatch
+from connectors.lake.reader import open_reader
+from connectors.postgres.replication import emit_marker
+from connectors.synthetic import TABLES, count_rows, hard_cases
+from tasks.policy import PRESET, preset_task
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(deployment, **parameters):
+    return run_deployment(deployment, parameters=parameters, timeout=180, poll_interval=1, as_subflow=False)
+
+
+def silver_counts(settings):
+    with open_reader(settings) as lake:
+        return {table: lake.execute(f"SELECT count(*) FROM silver.{table}").fetchone()[0] for table in TABLES}
+
+
+def mart_count(settings, mart):
+    with open_reader(settings) as lake:
+        return lake.execute(f"SELECT count(*) FROM marts.{mart}").fetchone()[0]
+
+
+def page(key):
+    with get_client(sync_client=True) as client:
+        [newest] = client.read_latest_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+        return newest.data
+
+
+def names_below(flow_run):
+    """Names of the flow runs that a run started, and of the task runs in all of them."""
+    with get_client(sync_client=True) as client:
+        tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])))
+        below = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(parent_task_run_id={"any_": [task.id for task in tasks]})
+        )
+        inner = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[b.id for b in below])))
+        return {b.name for b in below}, {task.name for task in inner}
+
+
+def test_deployment_brings_the_shop_into_the_marts(settings, shop):
+    done = run("lakehouse/local", through_lsn=emit_marker(shop))
+    assert done.state.is_completed(), done.state
+    assert done.name == "lakehouse shop"
+    assert silver_counts(settings) == count_rows(shop)
+    assert mart_count(settings, "fct_orders") == count_rows(shop)["orders"]
+
+    flows, tasks = names_below(done)
+    assert flows == {"drain shop", "build marts"}
+    assert {"drain shop", "find pending tables of shop", "dbt build", "model fct_orders"} <= tasks
+    assert {f"merge public.{table}" for table in TABLES} <= tasks
+
+    assert "| public.orders | 300 | 0 |" in page("drain-shop")
+    assert "| fct_daily_sales | success |" in page("build-marts")
+
+
+def test_later_changes_arrive_with_the_next_run(settings, shop):
+    hard_cases(shop, seed=2, each=3)
+    done = run("lakehouse/local", through_lsn=emit_marker(shop))
+    assert done.state.is_completed(), done.state
+    assert silver_counts(settings) == count_rows(shop)
+    assert mart_count(settings, "fct_orders") == count_rows(shop)["orders"]
+
+
+def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
+    code = "from flows import drain_cdc; print('merged', len(drain_cdc()))"
+    own = {
+        "PREFECT_HOME": str(tmp_path),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # Prefect starts a server for the script and makes its database, in 20 seconds or not at all.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | own, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1].startswith("merged ")
+
+
+def test_second_drain_at_a_time_gives_way(settings, shop):
+    one = run_deployment("drain-cdc/local", timeout=0, as_subflow=False)
+    other = run("drain-cdc/local")
+    one = asyncio.run(wait_for_flow_run(one.id, timeout=180, poll_interval=1))
+    assert {one.state.type, other.state.type} == {StateType.COMPLETED, StateType.CANCELLED}
+
+
+def test_table_that_fails_does_not_hold_up_the_others(settings, shop):
+    shop.execute("ALTER TABLE inventory ADD COLUMN shelf text NOT NULL DEFAULT 'A'")
+    shop.execute("UPDATE inventory SET shelf = 'B'")
+    hard_cases(shop, seed=3, each=1)
+    done = run("drain-cdc/local", through_lsn=emit_marker(shop))
+    assert done.state.is_failed(), done.state
+    assert "1 of" in done.state.message
+    assert "not merged: public.inventory" in done.state.message
+    assert "| public.inventory | **failed**: ContractMismatch |" in page("drain-shop")
+    silver, source = silver_counts(settings), count_rows(shop)
+    assert {table: silver[table] for table in TABLES if table != "inventory"} == {
+        table: source[table] for table in TABLES if table != "inventory"
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"), [(CommitConflict("x"), 1 + PRESET["retries"]), (ContractMismatch("x"), 1)]
+)
+def test_only_transient_errors_are_tried_again(settings, error, attempts):
+    tried = []
+
+    @preset_task("attempt")
+    def attempt() -> None:
+        tried.append(1)
+        raise error
+
+    @flow
+    def try_it() -> None:
+        attempt.with_options(retry_delay_seconds=0)(return_state=True)
+
+    try_it()
+    assert len(tried) == attempts
