@@ -9,12 +9,12 @@ import typer
 from rich.table import Table
 
 from connectors.drain import changes_since, drained_batch
-from connectors.errors import LakehouseError, ReconciliationMismatch, ServiceUnavailable
+from connectors.errors import LakehouseError, ServiceUnavailable
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.comparison import TableComparison
-from connectors.quality.reconcile import reconcile_source
+from connectors.quality.reconcile import reconcile_source, require_equal
 from connectors.settings import Settings, home, load_own_settings, load_settings
 from connectors.source import register_source
 from connectors.synthetic import TrafficCounts, fill_shop, hard_cases
@@ -51,9 +51,7 @@ def demo(
     try:
         comparisons, applied = _main_job(load_settings(), orders=orders, each=each, seed=seed)
         _show(comparisons, applied)
-        if any(c.mismatches for c in comparisons):
-            keys = "\n".join(f"{c.table}: {', '.join(c.keys)}" for c in comparisons if c.mismatches)
-            raise ReconciliationMismatch(f"silver differs from its source\n{keys}", hint="see `lakehouse reconcile`")
+        require_equal(comparisons)
         talk.print(f"\n[green]✓[/] Silver equals its source. The demo took {time.monotonic() - began:.0f} s.")
         _say_what_next(load_settings(), stopped=stop)
     finally:
