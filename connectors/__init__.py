@@ -3,7 +3,7 @@
 The journey of one row change, and where each step is:
 
 1. born in PostgreSQL: `postgres/` knows names, types, table contracts, publication and slot;
-2. captured by Debezium: `debezium/` configures it and speaks to Kafka Connect; `source.py` registers all that is needed;
+2. captured by Debezium: `debezium/` configures it and speaks to Kafka Connect; `source.py` registers a source;
 3. carried by Kafka: `streams/` reads it in bounded polls, from positions that the lake keeps;
 4. kept as received: `lake/bronze.py`, one commit per micro-batch, rows and positions together;
 5. understood: `changes/decode.py` makes typed values, `changes/order.py` tells which change is newer,

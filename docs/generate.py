@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.settings import Settings
-from deployments.cli import app
 
 ROOT = Path(__file__).parent.parent
 
@@ -102,8 +101,6 @@ def settings_page(groups: tuple[Group, ...]) -> str:
 
 def commands_page() -> str:
     """The reference of commands, as typer itself writes it from their help texts."""
-    if not (app.registered_commands or app.registered_groups):
-        return "# Commands\n\nNone yet.\n"
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "commands.md"
         source = ["deployments.cli", "utils", "docs", "--name", "lakehouse", "--output", str(page)]
