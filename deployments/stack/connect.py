@@ -17,7 +17,6 @@ class ConnectService(JavaService):
         folder: Where configuration and log lie; its data are topics.
         port: Port of the REST interface.
         bootstrap_servers: Brokers to connect to; may come up later than the worker.
-        jars: Folder that keeps the jars.
     """
 
     name = "connect"
@@ -33,8 +32,8 @@ class ConnectService(JavaService):
         "org.eclipse.jetty": "warn",
     }
 
-    def __init__(self, folder: Path, *, port: int, bootstrap_servers: str, jars: Path | None = None) -> None:
-        super().__init__(folder, jars=jars)
+    def __init__(self, folder: Path, *, port: int, bootstrap_servers: str) -> None:
+        super().__init__(folder)
         self.port = port
         self.bootstrap_servers = bootstrap_servers
 

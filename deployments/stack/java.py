@@ -1,5 +1,6 @@
 """What Kafka and Kafka Connect have in common: both are Java programs with a properties file."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -18,25 +19,16 @@ rootLogger.appenderRef.console.ref = console
 
 
 class JavaService(Service):
-    """A Java program of the stack.
-
-    Args:
-        folder: Where data, configuration and log lie.
-        jars: Folder that keeps the jars; None: the one shared by all stacks of the user.
-    """
+    """A Java program of the stack."""
 
     options: ClassVar[tuple[str, ...]]
     main_class: ClassVar[str]
     quiet: ClassVar[Mapping[str, str]]
     """Loggers that say more than anyone reads, with the level from which they may."""
 
-    def __init__(self, folder: Path, *, jars: Path | None = None) -> None:
-        super().__init__(folder)
-        self._jars = jars
-
+    @abstractmethod
     def properties(self) -> Mapping[str, str]:
         """The program's configuration."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """Writes the configuration; it is a consequence of settings and ports, never edited by hand."""
@@ -54,4 +46,4 @@ class JavaService(Service):
 
     def java(self, *options: str) -> list[str | Path]:
         """The Java program with our class path, without a main class."""
-        return [java(), *options, "-Dlog4j2.configurationFile=log4j2.properties", "-cp", class_path(self._jars)]
+        return [java(), *options, "-Dlog4j2.configurationFile=log4j2.properties", "-cp", class_path()]

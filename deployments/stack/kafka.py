@@ -22,7 +22,6 @@ class KafkaService(JavaService):
         folder: Where topics, configuration and log lie.
         port: Port for clients.
         controller_port: Port of the controller.
-        jars: Folder that keeps the jars.
     """
 
     name = "kafka"
@@ -31,8 +30,8 @@ class KafkaService(JavaService):
     main_class = "kafka.Kafka"
     quiet: ClassVar = {"org.apache.kafka.common.config": "warn", "state.change.logger": "warn"}
 
-    def __init__(self, folder: Path, *, port: int, controller_port: int, jars: Path | None = None) -> None:
-        super().__init__(folder, jars=jars)
+    def __init__(self, folder: Path, *, port: int, controller_port: int) -> None:
+        super().__init__(folder)
         self.port = port
         self.controller_port = controller_port
 

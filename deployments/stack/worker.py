@@ -64,10 +64,13 @@ class WorkerService(Service):
             "LAKEHOUSE_WORK_POOL": POOL,
             # No heartbeat: its thread holds up the end of every flow run and sub-flow for a second.
             "PREFECT_FLOWS": '{"heartbeat_frequency": null}',
+            # Prefect keeps its workspaces in a folder of fixed name there, which may be another user's.
+            "TMPDIR": str(self._temporary),
         }
 
     def prepare(self) -> None:
         """Makes the work pool and begins to register the deployments, which takes as long as the worker's start."""
+        self._temporary.mkdir(parents=True, exist_ok=True)
         if self.server is not None:
             self.server.wait_ready()
         pool = {"base_job_template": _job_template()}
@@ -117,6 +120,10 @@ class WorkerService(Service):
     def _oldest(self) -> datetime:
         created = [process.create_time() for process in self.processes()]
         return datetime.fromtimestamp(min(created), UTC) if created else datetime.now(UTC)
+
+    @property
+    def _temporary(self) -> Path:
+        return self.home / "tmp"
 
     @property
     def _registration_log(self) -> Path:
