@@ -1,12 +1,10 @@
 """Prefect's worker, which runs each flow run as a process on this machine."""
 
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -14,8 +12,8 @@ from connectors.errors import ServiceUnavailable
 from deployments.stack.logs import tail
 from deployments.stack.prefect_server import PrefectServerService, prefect_environment
 from deployments.stack.service import Service
+from deployments.stack.work_pool import POOL, ensure_work_pool
 
-POOL = "local"
 WORKER = "lakehouse"
 PROJECT = Path(__file__).resolve().parents[2]
 """Where `prefect.yaml` and the flows are."""
@@ -73,12 +71,7 @@ class WorkerService(Service):
         self._temporary.mkdir(parents=True, exist_ok=True)
         if self.server is not None:
             self.server.wait_ready()
-        pool = {"base_job_template": _job_template()}
-        answer = httpx.post(f"{self.api_url}/work_pools/", json={"name": POOL, "type": "process", **pool}, timeout=30)
-        if answer.status_code == httpx.codes.CONFLICT:
-            answer = httpx.patch(f"{self.api_url}/work_pools/{POOL}", json=pool, timeout=30)
-        if not answer.is_success:
-            raise ServiceUnavailable(f"Prefect did not create the work pool {POOL}: {answer.text}")
+        ensure_work_pool(self.api_url)
         self._began = datetime.now(UTC)
         if (PROJECT / "prefect.yaml").exists():
             self._registration = self.launch(
@@ -131,17 +124,3 @@ class WorkerService(Service):
 
     def _prefect(self, *arguments: str) -> list[str | Path]:
         return [sys.executable, "-m", "prefect", *arguments]
-
-
-def _job_template() -> dict[str, Any]:
-    """How the pool runs a flow run: as one Python process.
-
-    Where the pool names no command, the worker starts another process before it, which takes seconds to find out
-    what to run: a need of pools that fetch the code first.
-    """
-    command = shlex.join([sys.executable, "-m", "prefect.engine"])
-    properties = {"env": {"type": "object", "title": "Environment variables"}}
-    return {
-        "job_configuration": {"command": command, "env": "{{ env }}"},
-        "variables": {"type": "object", "properties": properties},
-    }
