@@ -66,10 +66,9 @@ def publish_build(nodes: Sequence[DbtNode]) -> None:
 def render_build(nodes: Sequence[DbtNode]) -> str:
     """Writes the page of a dbt run, in Markdown: what failed first, then every model."""
     models = [node for node in nodes if node.kind == "model"]
+    checks = [node for node in nodes if node.kind in ("test", "unit_test")]
     failed = [node for node in nodes if node.failed]
-    summary = (
-        f"{len(models)} models and {len(nodes) - len(models)} checks on them; {len(failed)} failed or were skipped."
-    )
+    summary = f"{len(models)} models and {len(checks)} checks on them; {len(failed)} failed or were skipped."
     parts = ["## Marts", summary]
     if failed:
         parts += ["### Failed", _table(("name", "what happened"), [(n.name, n.message or n.status) for n in failed])]

@@ -16,7 +16,7 @@ def build_models() -> list[DbtNode]:
     """Builds and tests every model.
 
     Raises:
-        TerminalError: A model or a test failed; what readers of gold see is as before.
+        TerminalError: dbt could not start, or a model or a test failed; what readers of gold see is as before.
     """
     # dbt takes seconds to import; only a run that uses it should wait for that.
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415
@@ -30,7 +30,11 @@ def build_models() -> list[DbtNode]:
 
     folder = home() / "dbt"
     settings = PrefectDbtSettings(project_dir=PROJECT, profiles_dir=PROJECT, target_path=folder / "target")
-    result = ModelsAsTasks(settings=settings, raise_on_failure=False).invoke(["build"], log_path=str(folder / "logs"))
+    runner = ModelsAsTasks(settings=settings, raise_on_failure=False)
+    try:
+        result = runner.invoke(["build"], log_path=str(folder / "logs"))
+    except ValueError as error:
+        raise TerminalError(f"dbt could not start: {error}", hint=f"its log is in {folder / 'logs'}") from error
     nodes = [
         DbtNode(
             kind=r.node.resource_type, name=r.node.name, status=r.status, seconds=r.execution_time, message=r.message
