@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from psycopg import sql
 
 from connectors.postgres.connection import connect
 from connectors.settings import load_settings
@@ -46,3 +48,23 @@ def shop(settings):
         fill_shop(connection, orders=300, seed=1)
         register_source(settings)
         yield connection
+
+
+@pytest.fixture
+def other_source(settings):
+    """A small source of its own in the same stack: its connection, and the environment that makes a run drain it."""
+    name = f"other_{uuid.uuid4().hex[:8]}"
+    with connect(settings.postgres) as connection:
+        connection.autocommit = True
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    own = settings.model_copy(
+        update={
+            "postgres": settings.postgres.model_copy(update={"database": name}),
+            "cdc": settings.cdc.model_copy(update={"source": name}),
+        }
+    )
+    with connect(own.postgres) as connection:
+        connection.autocommit = True
+        connection.execute("CREATE TABLE steady (id int PRIMARY KEY); CREATE TABLE changing (id int PRIMARY KEY)")
+        register_source(own)
+        yield own, connection

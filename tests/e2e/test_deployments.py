@@ -1,7 +1,4 @@
-"""The deployments, run by Prefect's worker, keep lake and marts in step with the shop.
-
-The tests go on from one another, as days of work do: each starts with what the ones above it left.
-"""
+"""The deployments, run by the worker of Prefect, keep lake and marts in step with the shop."""
 
 import asyncio
 import os
@@ -16,6 +13,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from prefect.deployments import run_deployment
 from prefect.flow_runs import wait_for_flow_run
 from prefect.states import StateType
+from psycopg import sql
 
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.gold import GoldBuild, gold_file
@@ -27,8 +25,11 @@ from tasks.policy import PRESET, preset_task
 ROOT = Path(__file__).parents[2]
 
 
-def run(deployment, **parameters):
-    return run_deployment(deployment, parameters=parameters, timeout=180, poll_interval=1, as_subflow=False)
+def run(deployment, *, environment=None, **parameters):
+    variables = {"env": environment} if environment else None
+    return run_deployment(
+        deployment, parameters=parameters, job_variables=variables, timeout=180, poll_interval=1, as_subflow=False
+    )
 
 
 def silver_counts(settings):
@@ -58,7 +59,15 @@ def names_below(flow_run):
         return {b.name for b in below}, {task.name for task in inner}
 
 
+def touch_every_table(shop):
+    for table in TABLES:
+        column = sql.Identifier(shop.execute(f"SELECT * FROM {table} LIMIT 0").description[0].name)
+        query = "UPDATE {table} SET {column} = {column} WHERE ctid = (SELECT ctid FROM {table} LIMIT 1)"
+        shop.execute(sql.SQL(query).format(table=sql.Identifier(table), column=column))
+
+
 def test_deployment_brings_the_shop_into_the_marts(settings, shop):
+    touch_every_table(shop)
     done = run("lakehouse/local", through_lsn=emit_marker(shop))
     assert done.state.is_completed(), done.state
     assert done.name == "lakehouse shop"
@@ -70,7 +79,7 @@ def test_deployment_brings_the_shop_into_the_marts(settings, shop):
     assert {"drain shop", "find pending tables of shop", "dbt build", "model fct_orders"} <= tasks
     assert {f"merge public.{table}" for table in TABLES} <= tasks
 
-    assert "| public.orders | 300 | 0 |" in page("drain-shop")
+    assert "| public.orders | " in page("drain-shop")
     assert "| fct_daily_sales | success |" in page("build-marts")
 
 
@@ -116,19 +125,20 @@ def test_second_drain_at_a_time_gives_way(settings, shop):
     assert {one.state.type, other.state.type} == {StateType.COMPLETED, StateType.CANCELLED}
 
 
-def test_table_that_fails_does_not_hold_up_the_others(settings, shop):
-    shop.execute("ALTER TABLE inventory ADD COLUMN shelf text NOT NULL DEFAULT 'A'")
-    shop.execute("UPDATE inventory SET shelf = 'B'")
-    hard_cases(shop, seed=3, each=1)
-    done = run("drain-cdc/local", through_lsn=emit_marker(shop))
-    assert done.state.is_failed(), done.state
-    assert "1 of" in done.state.message
-    assert "not merged: public.inventory" in done.state.message
-    assert "| public.inventory | **failed**: ContractMismatch |" in page("drain-shop")
-    silver, source = silver_counts(settings), count_rows(shop)
-    assert {table: silver[table] for table in TABLES if table != "inventory"} == {
-        table: source[table] for table in TABLES if table != "inventory"
+def test_table_that_fails_does_not_hold_up_the_others(other_source):
+    own, connection = other_source
+    connection.execute("INSERT INTO steady VALUES (1), (2); ALTER TABLE changing ADD COLUMN shelf text")
+    connection.execute("INSERT INTO changing VALUES (1, 'B')")
+    environment = {
+        "LAKEHOUSE_POSTGRES__DATABASE": own.postgres.database,
+        "LAKEHOUSE_CDC__SOURCE": own.cdc.source,
     }
+    done = run("drain-cdc/local", environment=environment, through_lsn=emit_marker(connection))
+    assert done.state.is_failed(), done.state
+    assert "1 of 2 tables were not merged: public.changing" in done.state.message
+    assert "| public.changing | **failed**: ContractMismatch |" in page(f"drain-{own.cdc.source.replace('_', '-')}")
+    with open_reader(own) as lake:
+        assert lake.execute("SELECT count(*) FROM silver.steady").fetchall() == [(2,)]
 
 
 @pytest.mark.parametrize(
