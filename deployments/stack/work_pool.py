@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -10,10 +11,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from connectors.errors import ServiceUnavailable
 
 POOL = "local"
+ALIVE = ("PENDING", "RUNNING", "CANCELLING")
 
 
-# A server on SQLite answers 503 while its database is locked.
-@retry(retry=retry_if_exception_type(ServiceUnavailable), stop=stop_after_delay(60), wait=wait_fixed(1), reraise=True)
 def ensure_work_pool(api_url: str) -> None:
     """Makes the work pool, or gives the one there is the present template.
 
@@ -21,14 +21,35 @@ def ensure_work_pool(api_url: str) -> None:
         ServiceUnavailable: The server does not do it.
     """
     pool = {"base_job_template": _job_template()}
+    if _ask("POST", f"{api_url}/work_pools/", {"name": POOL, "type": "process", **pool}) is None:
+        _ask("PATCH", f"{api_url}/work_pools/{POOL}", pool)
+
+
+def crash_lost_runs(api_url: str) -> None:
+    """Tells the server of runs that died with their worker: it would count them as running, and hold up others.
+
+    Raises:
+        ServiceUnavailable: The server does not do it.
+    """
+    of_pool = {"work_pools": {"name": {"any_": [POOL]}}, "flow_runs": {"state": {"type": {"any_": ALIVE}}}}
+    for run in _ask("POST", f"{api_url}/flow_runs/filter", of_pool) or []:
+        crashed = {"type": "CRASHED", "message": "The worker was stopped."}
+        _ask("POST", f"{api_url}/flow_runs/{run['id']}/set_state", {"state": crashed, "force": True})
+
+
+# A server on SQLite answers 503 while its database is locked.
+@retry(retry=retry_if_exception_type(ServiceUnavailable), stop=stop_after_delay(60), wait=wait_fixed(1), reraise=True)
+def _ask(method: str, url: str, content: Mapping[str, Any]) -> Any:
+    """The server's answer; None where what is to be made is there already, and where the answer is empty."""
     try:
-        answer = httpx.post(f"{api_url}/work_pools/", json={"name": POOL, "type": "process", **pool}, timeout=30)
-        if answer.status_code == httpx.codes.CONFLICT:
-            answer = httpx.patch(f"{api_url}/work_pools/{POOL}", json=pool, timeout=30)
+        answer = httpx.request(method, url, json=content, timeout=30)
     except httpx.HTTPError as error:
-        raise ServiceUnavailable(f"Prefect at {api_url} does not answer: {error}") from error
+        raise ServiceUnavailable(f"Prefect does not answer at {url}: {error}") from error
+    if answer.status_code == httpx.codes.CONFLICT or not answer.content:
+        return None
     if not answer.is_success:
-        raise ServiceUnavailable(f"Prefect did not make the work pool {POOL}: {answer.text}")
+        raise ServiceUnavailable(f"Prefect refuses {method} {url}: {answer.text}")
+    return answer.json()
 
 
 def _job_template() -> dict[str, Any]:

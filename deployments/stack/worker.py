@@ -12,7 +12,7 @@ from connectors.errors import ServiceUnavailable
 from deployments.stack.logs import tail
 from deployments.stack.prefect_server import PrefectServerService, prefect_environment
 from deployments.stack.service import Service
-from deployments.stack.work_pool import POOL, ensure_work_pool
+from deployments.stack.work_pool import POOL, crash_lost_runs, ensure_work_pool
 
 WORKER = "lakehouse"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -71,6 +71,8 @@ class WorkerService(Service):
         self._temporary.mkdir(parents=True, exist_ok=True)
         if self.server is not None:
             self.server.wait_ready()
+            # No worker but this one serves the pool of a local server, so nothing is running now.
+            crash_lost_runs(self.api_url)
         ensure_work_pool(self.api_url)
         self._began = datetime.now(UTC)
         if (PROJECT / "prefect.yaml").exists():

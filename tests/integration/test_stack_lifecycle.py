@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -142,6 +143,10 @@ class Commands:
             dbname=address["database"],
         )
 
+    def prefect(self, method, path, content=None):
+        api_url = json.loads((self.home / "stack.json").read_text())["prefect"]["api_url"]
+        return httpx.request(method, api_url + path, json=content, timeout=60).raise_for_status().json()
+
     def processes(self):
         """All processes that belong to the state folder; PostgreSQL's server still has its first environment."""
         found = []
@@ -187,6 +192,8 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
             assert connection.status != psutil.CONN_LISTEN or connection.laddr.ip == "127.0.0.1"
     with commands.connect() as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    deployment = commands.prefect("GET", "/deployments/name/lakehouse/local")
+    run = commands.prefect("POST", f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "PENDING"}})
 
     supervisor.kill()
     supervisor.communicate()
@@ -197,6 +204,7 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
     assert not any(is_alive(process) for process in first)
     with commands.connect() as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+    assert commands.prefect("GET", f"/flow_runs/{run['id']}")["state"]["type"] == "CRASHED"
     commands.run("down")
     assert commands.processes() == []
     assert not (commands.home / "stack.json").exists()
