@@ -1,6 +1,6 @@
 """The Java side of the stack: Kafka, Kafka Connect and Debezium as jars, and a Java to run them.
 
-`jars.lock` names every jar with its checksum. `python -m deployments.stack.jars` writes it anew from `COORDINATES`.
+`jars.lock` names every jar with its checksum; see `lock_jars.py`.
 """
 
 import fcntl
@@ -13,20 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from connectors.errors import ConfigurationError, ServiceUnavailable
-
-COORDINATES = (
-    "org.apache.kafka:kafka_2.13:4.3.0",
-    "org.apache.kafka:connect-runtime:4.3.0",
-    "org.apache.kafka:connect-json:4.3.0",
-    "io.debezium:debezium-connector-postgres:3.6.3.Final",
-    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",
-    # What Connect's web server is built on; left to itself the resolver takes the next older ones.
-    "jakarta.ws.rs:jakarta.ws.rs-api:3.1.0",
-    "jakarta.servlet:jakarta.servlet-api:6.0.0",
-    "jakarta.annotation:jakarta.annotation-api:2.1.1",
-    "jakarta.inject:jakarta.inject-api:2.0.1",
-)
-"""What is run. The newest release of each is not always there as a whole: try it before you lock it."""
 
 LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 8
@@ -70,18 +56,10 @@ def class_path() -> str:
     return f"{jars}/*"
 
 
-def write_lock() -> None:
-    """Resolves the coordinates with all they depend on, and writes the lock."""
-    import jgo  # noqa: PLC0415 - takes a while to import, and is needed once
-
-    artifacts = jgo.resolve("+".join(COORDINATES))
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
-        jars = list(pool.map(lambda artifact: artifact.resolve(), artifacts))
-    lines = {
-        f"{artifact.groupId}:{artifact.artifactId}:{artifact.version} sha256:{_checksum(jar)}\n"
-        for artifact, jar in zip(artifacts, jars, strict=True)
-    }
-    LOCK.write_text("".join(sorted(lines)))
+def checksum(file: Path) -> str:
+    """SHA-256 of a file, as the lock has it."""
+    with file.open("rb") as content:
+        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
 
 
 def _folder() -> Path:
@@ -101,10 +79,10 @@ def _download(jars: Path) -> None:
         whole.mkdir()
 
         def fetch(line: str) -> None:
-            coordinate, checksum = line.split()
+            coordinate, locked = line.split()
             group, name, version = coordinate.split(":")
             jar = maven.project(group, name).at_version(version).artifact().resolve()
-            if f"sha256:{_checksum(jar)}" != checksum:
+            if checksum(jar) != locked:
                 raise ServiceUnavailable(f"{coordinate} is not the jar that was locked", hint="Try again later.")
             shutil.move(jar, whole)
 
@@ -117,12 +95,3 @@ def _download(jars: Path) -> None:
                 hint="A registry of Java packages must be reachable the first time; try again.",
             ) from error
         whole.rename(jars)
-
-
-def _checksum(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-if __name__ == "__main__":
-    write_lock()

@@ -8,6 +8,8 @@ processes: there is no record of process ids that could be stale, or name a stra
 import os
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +107,25 @@ def stop(processes: Sequence[psutil.Process], *, stop_signal: int = signal.SIGTE
         ServiceUnavailable: A process survived.
     """
     _send(processes, stop_signal)
-    _, alive = psutil.wait_procs(processes, timeout=grace)
+    alive = _wait_gone(processes, seconds=grace)
     _send(alive, signal.SIGKILL)
-    _, alive = psutil.wait_procs(alive, timeout=10)
+    alive = _wait_gone(alive, seconds=10)
     if alive:
         raise ServiceUnavailable(
             f"processes {', '.join(str(process.pid) for process in alive)} do not stop",
             hint="They may wait for a disk; try again.",
         )
+
+
+def _wait_gone(processes: Sequence[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+    """Waits until processes have ended, whether or not their parent has taken notice; returns those that have not."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while alive := [process for process in processes if is_alive(process)]:
+        if time.monotonic() > deadline:
+            break
+        pause.wait(0.05)
+    return alive
 
 
 def _send(processes: Sequence[psutil.Process], number: int) -> None:

@@ -1,0 +1,37 @@
+"""Writes `jars.lock` anew: `python -m deployments.stack.lock_jars`."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import jgo
+
+from deployments.stack.jars import DOWNLOADS, LOCK, checksum
+
+COORDINATES = (
+    "org.apache.kafka:kafka_2.13:4.3.0",
+    "org.apache.kafka:connect-runtime:4.3.0",
+    "org.apache.kafka:connect-json:4.3.0",
+    "io.debezium:debezium-connector-postgres:3.6.3.Final",
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",
+    # What Connect's web server is built on; left to itself the resolver takes the next older ones.
+    "jakarta.ws.rs:jakarta.ws.rs-api:3.1.0",
+    "jakarta.servlet:jakarta.servlet-api:6.0.0",
+    "jakarta.annotation:jakarta.annotation-api:2.1.1",
+    "jakarta.inject:jakarta.inject-api:2.0.1",
+)
+"""What is run. The newest release of each is not always there as a whole: try it before you lock it."""
+
+
+def write_lock() -> None:
+    """Resolves the coordinates with all they depend on, and writes the lock."""
+    artifacts = jgo.resolve("+".join(COORDINATES))
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        jars = list(pool.map(lambda artifact: artifact.resolve(), artifacts))
+    lines = {
+        f"{artifact.groupId}:{artifact.artifactId}:{artifact.version} {checksum(jar)}\n"
+        for artifact, jar in zip(artifacts, jars, strict=True)
+    }
+    LOCK.write_text("".join(sorted(lines)))
+
+
+if __name__ == "__main__":
+    write_lock()
