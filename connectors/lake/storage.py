@@ -84,4 +84,4 @@ def configure_connection(connection: duckdb.DuckDBPyConnection, root: str) -> No
         # Imported here: only lakes on object storage need it, and it takes half a second.
         import s3fs  # noqa: PLC0415
 
-        connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False))
+        connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True))

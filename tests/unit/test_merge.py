@@ -46,9 +46,14 @@ class Lake:
     def select(self, columns, *, table=None):
         uri = table or self.layout.silver(self.contract.table)
         files = [f["path"] for f in data_files(uri, open_table(uri))]
+        if not files:
+            return []
         query = f"SELECT {columns} FROM read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
         with duckdb_connection(self.layout.root) as connection:
             return sorted(connection.execute(query).fetchall(), key=repr)
+
+    def has_quarantine(self):
+        return open_table(self.layout.quarantine) is not None and self.select("*", table=self.layout.quarantine) != []
 
     def rows(self):
         live = self.select("id, name, big, _cdc_deleted")
