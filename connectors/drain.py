@@ -212,7 +212,7 @@ def _marker_lsn(messages: pa.Table, *, source: str) -> int:
 
 
 def _layout(settings: Settings) -> LakeLayout:
-    return LakeLayout(settings.lake.root.rstrip("/"), settings.cdc.source)
+    return LakeLayout(settings.lake.root, settings.cdc.source)
 
 
 def _contracts(layout: LakeLayout) -> dict[TableName, TableContract]:

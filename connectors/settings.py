@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
@@ -18,7 +18,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from connectors.errors import ConfigurationError
+
 STACK_FILE = "stack.json"
+_UNUSABLE_IN_ROOT = frozenset("[]*?%#")
 
 
 def home() -> Path:
@@ -26,7 +29,12 @@ def home() -> Path:
     return Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
 
 
-class PostgresSettings(BaseModel):
+class _Group(BaseModel):
+    # A misspelt setting must not be taken for one that was left out.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PostgresSettings(_Group):
     """The database that is captured."""
 
     host: str | None = Field(None, description="Host of your own PostgreSQL; unset: `lakehouse up` starts one.")
@@ -36,7 +44,7 @@ class PostgresSettings(BaseModel):
     database: str = Field("shop", description="Database to capture.")
 
 
-class KafkaSettings(BaseModel):
+class KafkaSettings(_Group):
     """The stream that carries change events."""
 
     bootstrap_servers: str | None = Field(
@@ -44,13 +52,13 @@ class KafkaSettings(BaseModel):
     )
 
 
-class ConnectSettings(BaseModel):
+class ConnectSettings(_Group):
     """Kafka Connect, where Debezium runs."""
 
     url: str | None = Field(None, description="REST address of Kafka Connect; unset: `lakehouse up` starts one.")
 
 
-class CdcSettings(BaseModel):
+class CdcSettings(_Group):
     """What is captured, and in what portions it is drained."""
 
     source: str = Field(
@@ -75,15 +83,23 @@ class CdcSettings(BaseModel):
         return value
 
 
-class LakeSettings(BaseModel):
+class LakeSettings(_Group):
     """Where the lake is. Credentials for S3 come from the usual `AWS_*` variables."""
 
     root: str = Field(
         default_factory=lambda: str(home() / "lake"), description="A folder or an `s3://bucket/prefix`; holds the lake."
     )
 
+    @field_validator("root")
+    @classmethod
+    def _normalise_root(cls, value: str) -> str:
+        if unusable := _UNUSABLE_IN_ROOT & set(value):
+            raise ValueError(f"{value!r} has characters that the table format can't address: {' '.join(unusable)}")
+        # A flow run starts in a folder of its own: a relative path must not mean another place there.
+        return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
-class PrefectSettings(BaseModel):
+
+class PrefectSettings(_Group):
     """Prefect, which schedules and shows the flows."""
 
     api_url: str | None = Field(
@@ -91,7 +107,7 @@ class PrefectSettings(BaseModel):
     )
 
 
-class StackSettings(BaseModel):
+class StackSettings(_Group):
     """Ports of the local stack on 127.0.0.1; unset: free ones are picked, and kept for the next time."""
 
     postgres_port: int | None = Field(None, description="Port of PostgreSQL.")
@@ -143,10 +159,30 @@ class _OwnSettings(Settings):
 
 
 def load_settings() -> Settings:
-    """Reads the settings; call once per command or flow run."""
-    return Settings()
+    """Reads the settings; call once per command or flow run.
+
+    Raises:
+        ConfigurationError: One of them is wrong; names all that are.
+    """
+    return _read(Settings)
 
 
 def load_own_settings() -> Settings:
-    """Reads what the user has set, without the addresses of the local stack: what is unset there is to be started."""
-    return _OwnSettings()
+    """Reads what the user has set, without the addresses of the local stack: what is unset there is to be started.
+
+    Raises:
+        ConfigurationError: One of them is wrong; names all that are.
+    """
+    return _read(_OwnSettings)
+
+
+def _read(kind: type[Settings]) -> Settings:
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = [f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)]
+        raise ConfigurationError("\n".join(wrong), hint="docs/settings.md lists all settings") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return f"LAKEHOUSE_{'__'.join(str(part) for part in location)}".upper()

@@ -66,7 +66,7 @@ def require_equal(comparisons: Iterable[TableComparison]) -> None:
 
 
 def _chosen(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
-    captured = sorted(latest_contracts(LakeLayout(settings.lake.root.rstrip("/"), settings.cdc.source)))
+    captured = sorted(latest_contracts(LakeLayout(settings.lake.root, settings.cdc.source)))
     if not captured:
         raise ConfigurationError(
             f"source {settings.cdc.source!r} is not registered in this lake", hint="run `lakehouse source register`"
