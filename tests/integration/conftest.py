@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 from psycopg import sql
+from psycopg.errors import ObjectInUse
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.settings import (
     CdcSettings,
@@ -57,12 +59,21 @@ def database(stack_services: StackServices) -> Iterator[PostgresSettings]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     postgres.create_database(name)
     yield PostgresSettings(host="127.0.0.1", port=postgres.port, user=ADMIN, password=postgres.password, database=name)
+    # A connector that is being deleted may take its slot once more.
+    for attempt in Retrying(
+        retry=retry_if_exception_type(ObjectInUse), stop=stop_after_delay(60), wait=wait_fixed(0.2)
+    ):
+        with attempt:
+            _drop(postgres, name)
+
+
+def _drop(postgres: PostgresService, database: str) -> None:
     with postgres.connect() as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
         connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [name]
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [database]
         )
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
 @pytest.fixture
