@@ -1,8 +1,10 @@
 """`lakehouse demo`: the main job, whole, on this machine, ending with proof."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -118,8 +120,10 @@ def _show(comparisons: list[TableComparison], applied: dict[TableName, int]) -> 
 
 
 def _say_what_next(settings: Settings, *, stopped: bool) -> None:
-    talk.print(f"The lake:   {settings.lake.root}")
-    talk.print('Query it:   lakehouse query "select * from marts.fct_daily_sales order by 1 desc limit 5"')
+    command = Path(sys.argv[0])
+    program = command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    talk.print(f"The lake:   {settings.lake.root}", soft_wrap=True)
+    talk.print(f"Query it:   {program} query 'from marts.fct_daily_sales limit 5'", soft_wrap=True)
     if stopped:
         return
     address = (settings.prefect.api_url or "").removesuffix("/api")
