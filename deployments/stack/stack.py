@@ -182,6 +182,8 @@ class LocalStack:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         self.home.mkdir(parents=True, exist_ok=True)
+        # Topics hold the rows of the source, and Kafka Connect's own the password of its database.
+        self.home.chmod(0o700)
         with (self.home / "stack.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

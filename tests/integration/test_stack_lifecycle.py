@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -186,6 +187,7 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
         "prefect": "running",
         "worker": "running",
     }
+    assert stat.S_IMODE(commands.home.stat().st_mode) == 0o700
     first = commands.processes()
     for process in first:
         for connection in process.net_connections():
