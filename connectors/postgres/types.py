@@ -2,7 +2,7 @@
 
 A rule says how Debezium writes a value in JSON and how silver keeps it. Debezium is configured with
 `decimal.handling.mode=string`, `interval.handling.mode=string`, `time.precision.mode=adaptive` and
-`binary.handling.mode=base64`. A type without a rule is refused by `lakehouse source check`:
+`binary.handling.mode=bytes`. A type without a rule is refused by `lakehouse source check`:
 nothing is dropped or turned into NULL in silence.
 """
 
