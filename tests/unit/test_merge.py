@@ -262,6 +262,15 @@ def test_changed_columns_hold_the_table_and_lose_nothing(lake, columns):
     assert SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER).batch == 0
 
 
+def test_silver_with_other_columns_than_the_contract_is_held(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    wider = (*COLUMNS, ColumnContract(name="extra", type_name="int4"))
+    lake.contract = KEYED.model_copy(update={"columns": wider})
+    lake.receive(event("c", row(2, "b", "y") | {"extra": 1}, lsn=20, prev=15))
+    with pytest.raises(ContractMismatch, match="silver does not have the contract's columns: -extra"):
+        lake.merge()
+
+
 def test_merge_without_effect_still_advances(lake):
     lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
     lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()

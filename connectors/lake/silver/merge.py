@@ -73,8 +73,9 @@ class SilverTable:
 
         Raises:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
-            ContractMismatch: Events have columns that the contract does not know, or lack some.
+            ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is held.
         """
+        self._check_columns(self.table.schema().to_arrow().names, of="silver does")
         messages = Messages([f.path for f in files], self.batch, up_to_batch)
         with duckdb_connection(self._layout.root) as connection:
             changes = self._decode(connection, messages)
@@ -104,19 +105,25 @@ class SilverTable:
 
     def _check_shape(self, connection: duckdb.DuckDBPyConnection) -> None:
         strange = connection.execute("SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL LIMIT 1")
+        own = [name for name in self.schema.names if name not in {c.name for c in self._contract.columns}]
         for (shape,) in strange.fetchall():
-            known = {c.name for c in self._contract.columns}
-            differences = [f"+{n}" for n in sorted(set(shape) - known)] + [f"-{n}" for n in sorted(known - set(shape))]
-            raise ContractMismatch(
-                f"{self._contract.table}: events do not have the contract's columns: {', '.join(differences)}",
-                hint="the table changed at the source; it is held, nothing is lost: run `lakehouse source register`",
-                table=self._contract.table,
-            )
+            self._check_columns([*shape, *own], of="events do")
         truncated = connection.execute("SELECT count(*) FROM changes WHERE _cdc_op = 't'").fetchall()[0][0]
         if truncated:
             raise ContractMismatch(
                 f"{self._contract.table}: the table was truncated at the source, which silver does not follow yet",
-                hint="the table is held, nothing is lost",
+                hint="the table is held at its last state, its events are safe in bronze",
+                table=self._contract.table,
+            )
+
+    def _check_columns(self, found: Sequence[str], *, of: str) -> None:
+        known = set(self.schema.names)
+        differences = [f"+{n}" for n in sorted(set(found) - known)] + [f"-{n}" for n in sorted(known - set(found))]
+        if differences:
+            raise ContractMismatch(
+                f"{self._contract.table}: {of} not have the contract's columns: {', '.join(differences)}",
+                hint="the table changed at the source, which silver does not follow yet: "
+                "it is held at its last state, its events are safe in bronze",
                 table=self._contract.table,
             )
 
