@@ -9,10 +9,9 @@ EVENT_KINDS = {
     "d": "a row was deleted",
     "r": "a row was read by a snapshot",
     "t": "the table was truncated",
-    "m": "a logical message; marks a position, changes no row",
 }
+"""What an event of a table's topic can say, by its `op`; any other is rejected."""
 
-EPOCH_HEADER = "lakehouse.epoch"
 OLD_KEY_HEADER = "__debezium.oldkey"
 
 
