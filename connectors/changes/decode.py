@@ -39,7 +39,8 @@ def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_i
 
     Its columns: `topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`; `old_key`
     (JSON, of a changed primary key); value and keep flag of each column; with `both_images` also the values before the
-    change, `b_` in front; `strange_shape` (the row's columns, if not the contract's); `reason` of a rejection, or NULL.
+    change, `b_` in front; `ends_snapshot` (of the last row that a snapshot read); `strange_shape` (the row's columns,
+    if not the contract's); `reason` of a rejection, or NULL.
     """
     shape = names(quote_literal(c.name) for c in columns.all)
     raws = names(_raw(c, both_images=both_images) for c in columns.all)
@@ -66,6 +67,7 @@ WITH received AS (
             AS _cdc_prev_commit_lsn,
         try_cast(event.source.lsn AS BIGINT) AS lsn,
         event.op AS _cdc_op,
+        coalesce(event.source.snapshot IN ('last', 'last_in_data_collection'), FALSE) AS ends_snapshot,
         make_timestamptz(try_cast(event.source.ts_ms AS BIGINT) * {_MICROSECONDS}) AS _cdc_committed_at,
         decode(headers['{OLD_KEY_HEADER}']) AS old_key,
         CASE WHEN len(shape) > 0 AND NOT (len(shape) = {len(columns.all)} AND list_has_all([{shape}], shape))
@@ -79,7 +81,7 @@ WITH received AS (
     SELECT *, {values} FROM flagged
 )
 SELECT topic_id, stream_partition, stream_offset, _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op,
-    _cdc_committed_at, old_key, strange_shape, {_outputs(columns, both_images=both_images)},
+    _cdc_committed_at, old_key, ends_snapshot, strange_shape, {_outputs(columns, both_images=both_images)},
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed
 """

@@ -4,10 +4,12 @@ import uuid
 
 import pytest
 
+from connectors.changes.order import BEGINNING
 from connectors.errors import CommitConflict, ContractMismatch, PositionLost
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable, slices
+from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.storage import data_files, duckdb_connection, open_table
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.events import PARTITION, PLACEHOLDER, event, raw_batch
@@ -242,7 +244,7 @@ def test_merge_run_again_quarantines_nothing_twice(lake):
     stale = SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER)
     files = lake.bronze.files()["public.t"]
     silver.merge(files, up_to_batch=1)
-    stale.reload().batch = 0
+    stale.reload().progress = SilverProgress(batch=0, floor=BEGINNING)
     stale.merge(files, up_to_batch=1)
     assert len(lake.select("reason", table=lake.layout.quarantine)) == 1
 

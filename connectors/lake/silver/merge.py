@@ -10,13 +10,15 @@ from deltalake import DeltaTable
 
 from connectors.changes.columns import Columns, columns_of
 from connectors.changes.decode import Messages, decode_sql
+from connectors.changes.floor import Floor, drop_below, find_floor
 from connectors.errors import ContractMismatch
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.history import append_images
-from connectors.lake.silver.upsert import BATCH, fold_with_stored, merge_folded
+from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.upsert import fold_with_stored, merge_folded
 from connectors.lake.storage import duckdb_connection, ensure_table
 from connectors.postgres.contracts import TableContract
 
@@ -65,8 +67,13 @@ class SilverTable:
     def reload(self) -> Self:
         """Looks at the newest version."""
         self.table: DeltaTable = ensure_table(self._uri, self.schema, configuration=_CONFIGURATION)
-        self.batch = self.table.transaction_version(BATCH) or 0
+        self.progress = SilverProgress.of(self.table)
         return self
+
+    @property
+    def batch(self) -> int:
+        """The last bronze batch that is merged."""
+        return self.progress.batch
 
     def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int) -> SliceReport:
         """Merges the bronze batches after this table's own, up to `up_to_batch`.
@@ -79,42 +86,55 @@ class SilverTable:
         messages = Messages([f.path for f in files], self.batch, up_to_batch)
         with duckdb_connection(self._layout.root) as connection:
             changes = self._decode(connection, messages)
+            floor = self._floor(connection)
             if self._contract.key:
                 fold_with_stored(connection, self.table, uri=self._uri, columns=self._columns)
             rejected = quarantine_rejected(connection, self._layout, table=self._contract.table, messages=messages)
             failpoint("quarantined")
-            write = merge_folded if self._contract.key else append_images
-            write(connection, self.table, schema=self.schema, columns=self._columns, up_to_batch=up_to_batch)
+            self._write(connection, floor, up_to_batch=up_to_batch)
         failpoint("silver-committed")
-        self.batch = up_to_batch
         return SliceReport(changes, rejected, up_to_batch)
 
     def _decode(self, connection: duckdb.DuckDBPyConnection, messages: Messages) -> int:
-        """Makes the tables `changes` and `rejected`; returns how many events there are."""
+        """Makes the table `changes`; returns how many events there are."""
         has_key = bool(self._contract.key)
         query = decode_sql(self._columns, messages, placeholder=self._placeholder, both_images=not has_key)
         connection.execute(f"CREATE TEMP TABLE changes AS {query}")
+        [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
+        return int(count)
+
+    def _floor(self, connection: duckdb.DuckDBPyConnection) -> Floor | None:
+        """Moves what can't be read to `rejected`, drops what lies below the floor; returns a floor that is new."""
+        found = find_floor(connection)
         connection.execute(
             "CREATE TEMP TABLE rejected AS "
             "SELECT topic_id, stream_partition, stream_offset, reason FROM changes WHERE reason IS NOT NULL"
         )
-        [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
         connection.execute("DELETE FROM changes WHERE reason IS NOT NULL")
         self._check_shape(connection)
-        return int(count)
+        floor = found if found is not None and found.position > self.progress.floor else None
+        drop_below(connection, self.progress.floor if floor is None else floor.position)
+        return floor
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, floor: Floor | None, *, up_to_batch: int) -> None:
+        progress = SilverProgress(up_to_batch, self.progress.floor if floor is None else floor.position)
+        write = merge_folded if self._contract.key else append_images
+        write(
+            connection,
+            self.table,
+            uri=self._uri,
+            schema=self.schema,
+            columns=self._columns,
+            floor=floor,
+            progress=progress.as_transactions(),
+        )
+        self.progress = progress
 
     def _check_shape(self, connection: duckdb.DuckDBPyConnection) -> None:
         strange = connection.execute("SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL LIMIT 1")
         own = [name for name in self.schema.names if name not in {c.name for c in self._contract.columns}]
         for (shape,) in strange.fetchall():
             self._check_columns([*shape, *own], of="events do")
-        truncated = connection.execute("SELECT count(*) FROM changes WHERE _cdc_op = 't'").fetchall()[0][0]
-        if truncated:
-            raise ContractMismatch(
-                f"{self._contract.table}: the table was truncated at the source, which silver does not follow yet",
-                hint="the table is held at its last state, its events are safe in bronze",
-                table=self._contract.table,
-            )
 
     def _check_columns(self, found: Sequence[str], *, of: str) -> None:
         known = set(self.schema.names)

@@ -1,10 +1,10 @@
-"""Rows that silver holds already, for changes that leave values out."""
+"""Rows that silver holds already."""
 
 import duckdb
 from deltalake import DeltaTable
 
 from connectors.changes.columns import Columns, names
-from connectors.changes.order import POSITION
+from connectors.changes.order import POSITION, Position, is_below
 from connectors.lake.storage import data_files
 from connectors.postgres.identifiers import quote_literal
 
@@ -24,10 +24,8 @@ def read_stored(
         keys: Query that selects the wanted keys.
     """
     wanted = (*columns.key, *columns.toastable)
-    files = data_files(uri, silver)
-    if files:
-        paths = names(quote_literal(f["path"]) for f in files)
-        rows = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+    rows = stored_rows(silver, uri)
+    if rows is not None:
         values = names((*(f"{c.quoted} AS {c.value}" for c in wanted), *POSITION, "_cdc_deleted"))
         condition = f"({names(c.quoted for c in columns.key)}) IN ({keys})"
     else:
@@ -38,3 +36,18 @@ def read_stored(
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE stored AS SELECT {values}, TRUE AS is_stored FROM {rows} WHERE {condition}"
     )
+
+
+def stored_rows(silver: DeltaTable, uri: str) -> str | None:
+    """Returns the relation of all of silver's rows, at the version of `silver`; None if it has no files."""
+    paths = names(quote_literal(f["path"]) for f in data_files(uri, silver))
+    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)" if paths else None
+
+
+def has_below(connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, floor: Position) -> bool:
+    """Whether silver holds rows, not deleted ones, below a floor."""
+    rows = stored_rows(silver, uri)
+    if rows is None:
+        return False
+    below = f"SELECT 1 FROM {rows} AS t WHERE NOT _cdc_deleted AND {is_below('t', floor)} LIMIT 1"
+    return bool(connection.execute(below).fetchall())

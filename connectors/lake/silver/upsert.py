@@ -1,20 +1,22 @@
 """Merges the changes of a table with a key: silver holds the newest row per key, deleted ones marked."""
 
 import datetime as dt
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties
+from deltalake.table import TableMerger
 
 from connectors.changes.columns import Column, Columns, names
+from connectors.changes.floor import Floor
 from connectors.changes.fold import fold_changes, has_kept, open_moves, resolve_moves
-from connectors.changes.order import POSITION, is_newer
+from connectors.changes.order import POSITION, is_below, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import CDC_COLUMNS
-from connectors.lake.silver.stored import read_stored
+from connectors.lake.silver.stored import has_below, read_stored
 from connectors.postgres.identifiers import quote_literal
 
-BATCH = "v1/batch"
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 _HAS_IMAGE = "_cdc_has_image"
 _ADDRESS = "topic_id, stream_partition, stream_offset"
@@ -37,25 +39,39 @@ def fold_with_stored(connection: duckdb.DuckDBPyConnection, silver: DeltaTable, 
 
 
 def merge_folded(
-    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, schema: pa.Schema, columns: Columns, up_to_batch: int
+    connection: duckdb.DuckDBPyConnection,
+    silver: DeltaTable,
+    *,
+    uri: str,
+    schema: pa.Schema,
+    columns: Columns,
+    floor: Floor | None,
+    progress: Mapping[str, int],
 ) -> None:
-    """Merges `folded` into silver and advances its progress, in one commit.
+    """Merges `folded` into silver, deletes what lies below the floor, and advances progress, in one commit.
 
     Raises:
         CommitConflict: Another merge committed first; run this one again.
     """
-    progress = {BATCH: up_to_batch}
     rows = connection.sql(_folded_sql(columns)).to_arrow_table()
     before = silver.version()
-    if len(rows) > 0:
+    # Looking for rows below the floor is cheap, merging with all of silver is not.
+    if floor is not None and not has_below(connection, silver, uri=uri, floor=floor.position):
+        floor = None
+    if len(rows) > 0 or floor is not None:
+        merger = _merger(silver, rows, columns=columns, progress=progress)
+        if floor is not None:
+            merger = merger.when_not_matched_by_source_update(
+                _taken_away(floor), predicate=f"NOT t._cdc_deleted AND {is_below('t', floor.position)}"
+            )
         with committing(silver):
-            _merge(silver, rows, columns=columns, progress=progress)
+            merger.execute()
     if silver.version() == before:
         # Nothing was newer: a merge without effect makes no commit.
         commit_progress(silver, schema, progress)
 
 
-def _merge(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: dict[str, int]) -> None:
+def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: Mapping[str, int]) -> TableMerger:
     of_change = {name: f"s.{name}" for name in CDC_COLUMNS}
     of_row = {c.quoted: _merged_value(c) for c in columns.all if not c.is_key}
     inserted = {c.quoted: f"s.{c.quoted}" for c in columns.all}
@@ -70,12 +86,31 @@ def _merge(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: di
         writer_properties=_WRITER,
         commit_properties=with_progress(progress),
     )
-    (
+    return (
         merger.when_matched_update({**of_row, **of_change}, predicate=f"s.{_HAS_IMAGE} AND {newer}")
         .when_matched_update(of_change, predicate=f"NOT s.{_HAS_IMAGE} AND {newer}")
         .when_not_matched_insert({**inserted, **of_change})
-        .execute()
     )
+
+
+def _taken_away(floor: Floor) -> dict[str, str]:
+    """What a row says that a floor took away; its values stay."""
+    epoch, prev = floor.position[:2]
+    values = (
+        epoch,
+        prev,
+        floor.lsn,
+        f"'{floor.op}'",
+        _timestamp(floor.at),
+        _timestamp(dt.datetime.now(dt.UTC)),
+        "TRUE",
+    )
+    return {name: str(value) for name, value in zip(CDC_COLUMNS, values, strict=True)}
+
+
+def _timestamp(moment: dt.datetime | None) -> str:
+    text = "NULL" if moment is None else f"'{moment.astimezone(dt.UTC).isoformat()}'"
+    return f"""arrow_cast({text}, 'Timestamp(Microsecond, Some("UTC"))')"""
 
 
 def _merged_value(column: Column) -> str:

@@ -1,0 +1,59 @@
+"""The floor of a table: the position below which none of its rows is left.
+
+A truncation sets it, and so does a snapshot that read the whole table: rows that were there before, and that it did
+not see, were deleted while nobody captured. A snapshot that was begun anew also takes back what its first try saw.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from connectors.changes.order import Position, is_below
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What took rows away, and when.
+
+    Attributes:
+        position: Rows strictly below it are gone.
+        at: When the source did it, if an event said so.
+    """
+
+    position: Position
+    at: datetime | None = None
+
+    @property
+    def op(self) -> str:
+        """What rows that it took away say of their last change: truncated, or not seen by a snapshot."""
+        return "t" if self.position.lsn else "r"
+
+    @property
+    def lsn(self) -> int:
+        """LSN of that last change."""
+        return self.position.lsn or self.position.rank
+
+
+def find_floor(connection: duckdb.DuckDBPyConnection) -> Floor | None:
+    """Returns the highest floor that the table `changes` tells of; None if none.
+
+    A snapshot is complete with its last row; with the first change after it, where the table was empty.
+    """
+    rows = connection.execute("""
+SELECT _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, 1 AS rank, _cdc_committed_at FROM changes
+WHERE _cdc_op = 't' AND reason IS NULL
+UNION ALL
+SELECT _cdc_epoch, 0, 0, _cdc_lsn - 1, _cdc_committed_at FROM changes
+WHERE _cdc_op = 'r' AND ends_snapshot AND _cdc_epoch IS NOT NULL AND _cdc_prev_commit_lsn = 0 AND _cdc_lsn > 0
+UNION ALL
+SELECT _cdc_epoch, 0, 0, 0, min(_cdc_committed_at) FROM changes
+WHERE _cdc_op <> 'r' AND _cdc_epoch IS NOT NULL GROUP BY _cdc_epoch
+ORDER BY 1 DESC, 2 DESC, 3 DESC, 4 DESC LIMIT 1
+""").fetchall()
+    return Floor(Position(*rows[0][:4]), rows[0][4]) if rows else None
+
+
+def drop_below(connection: duckdb.DuckDBPyConnection, floor: Position) -> None:
+    """Takes truncations, and changes that lie below the floor, out of `changes`."""
+    connection.execute(f"DELETE FROM changes WHERE _cdc_op = 't' OR {is_below('changes', floor)}")

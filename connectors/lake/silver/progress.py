@@ -1,0 +1,34 @@
+"""What a silver table has reached: the last merged batch, and the floor below which none of its rows is left."""
+
+from dataclasses import dataclass
+
+from deltalake import DeltaTable
+
+from connectors.changes.order import BEGINNING, Position
+
+_BATCH = "v1/batch"
+_FLOOR = tuple(f"v1/floor/{name}" for name in Position._fields)
+
+
+@dataclass(frozen=True)
+class SilverProgress:
+    """Travels in the commit with the rows.
+
+    Attributes:
+        batch: The last bronze batch that is merged.
+        floor: Changes strictly below this position are not taken any more.
+    """
+
+    batch: int
+    floor: Position
+
+    @classmethod
+    def of(cls, table: DeltaTable) -> "SilverProgress":
+        """Reads what a table has reached."""
+        batch, *floor = (table.transaction_version(name) or 0 for name in (_BATCH, *_FLOOR))
+        return cls(batch, max(BEGINNING, Position(*floor)))
+
+    def as_transactions(self) -> dict[str, int]:
+        """What a commit carries; a floor that is the beginning goes without saying."""
+        floor = {} if self.floor == BEGINNING else dict(zip(_FLOOR, self.floor, strict=True))
+        return {_BATCH: self.batch, **floor}
