@@ -7,6 +7,8 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+import psycopg
+
 
 class Case:
     """One way in which tables change.
@@ -26,7 +28,15 @@ class Case:
         raise NotImplementedError
 
     def check(self, lake):
-        """Asserts what holds besides silver being equal to the source; `lake` reads silver by SQL."""
+        """Asserts what holds besides silver being equal to the source.
+
+        `lake` is a connection to DuckDB: `silver.<table>` as readers see it, `stored.<table>` with deleted rows.
+        """
+
+
+def second_connection(source):
+    """Another connection to the same database, with transactions."""
+    return psycopg.connect(source.info.dsn, password=source.info.password)
 
 
 def all_cases():

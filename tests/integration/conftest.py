@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,9 @@ def stack_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSe
         postgres.delete_data()
 
 
-@pytest.fixture
-def database(stack_services: StackServices) -> Iterator[PostgresSettings]:
-    """A fresh, empty database; dropped with its replication slots after the test."""
+@contextmanager
+def fresh_database(stack_services: StackServices) -> Iterator[PostgresSettings]:
+    """A fresh, empty database; dropped with its replication slots at the end."""
     postgres = stack_services.postgres
     name = f"test_{uuid.uuid4().hex[:12]}"
     postgres.create_database(name)
@@ -77,6 +78,13 @@ def _drop(postgres: PostgresService, database: str) -> None:
 
 
 @pytest.fixture
+def database(stack_services: StackServices) -> Iterator[PostgresSettings]:
+    """A database for one test."""
+    with fresh_database(stack_services) as database:
+        yield database
+
+
+@pytest.fixture
 def kafka(stack_services: StackServices) -> KafkaSettings:
     """The broker."""
     return KafkaSettings(bootstrap_servers=stack_services.kafka.address)
@@ -88,17 +96,23 @@ def connect(stack_services: StackServices) -> ConnectSettings:
     return ConnectSettings(url=stack_services.connect.address)
 
 
-@pytest.fixture
-def settings(
-    database: PostgresSettings, kafka: KafkaSettings, connect: ConnectSettings, tmp_path: Path
-) -> Iterator[Settings]:
-    """All settings for one test: a fresh database, source name and lake; its connector is deleted afterwards."""
+@contextmanager
+def fresh_settings(stack_services: StackServices, database: PostgresSettings, root: Path) -> Iterator[Settings]:
+    """All settings, with a source name and a lake of their own; the connector is deleted at the end."""
+    connect = ConnectSettings(url=stack_services.connect.address)
     settings = Settings(
         postgres=database,
-        kafka=kafka,
+        kafka=KafkaSettings(bootstrap_servers=stack_services.kafka.address),
         connect=connect,
         cdc=CdcSettings(source=f"t{uuid.uuid4().hex[:12]}"),
-        lake=LakeSettings(root=str(tmp_path / "lake")),
+        lake=LakeSettings(root=str(root)),
     )
     yield settings
     httpx.delete(f"{connect.url}/connectors/lakehouse-{settings.cdc.source}", timeout=60)
+
+
+@pytest.fixture
+def settings(stack_services: StackServices, database: PostgresSettings, tmp_path: Path) -> Iterator[Settings]:
+    """All settings for one test."""
+    with fresh_settings(stack_services, database, tmp_path / "lake") as settings:
+        yield settings
