@@ -7,8 +7,8 @@ class Delete(Case):
     before = "INSERT INTO delete SELECT i, 'before' FROM generate_series(1, 20) i"
 
     def change(self, source, n):
-        source.execute("INSERT INTO delete VALUES (%s, 'short-lived')", [20 + n % 10])
-        source.execute("DELETE FROM delete WHERE id = %s", [20 + n % 10])
+        source.execute("INSERT INTO delete VALUES (%s, 'short-lived')", [21 + n % 10])
+        source.execute("DELETE FROM delete WHERE id = %s", [21 + n % 10])
         source.execute("DELETE FROM delete WHERE id = 1 + %s %% 10", [n])
         with source.transaction():
             source.execute("DELETE FROM delete WHERE id > 10")

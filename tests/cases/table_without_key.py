@@ -10,3 +10,4 @@ class TableWithoutKey(Case):
         source.execute("INSERT INTO table_without_key VALUES (%s), (%s), (%s)", [f"round {n}"] * 2 + ["same"])
         source.execute("UPDATE table_without_key SET note = 'changed' WHERE note = %s", [f"round {n - 1}"])
         source.execute("DELETE FROM table_without_key WHERE note = 'same'")
+        source.execute("DELETE FROM table_without_key WHERE note = 'changed' AND %s %% 5 = 0", [n])
