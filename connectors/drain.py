@@ -5,26 +5,25 @@ bronze alone, table by table, and its progress is the last merged batch. Whateve
 next run reads from the positions in bronze and the batches in silver: nothing is lost, nothing is applied twice.
 """
 
-import json
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from connectors.debezium.config import marker_topic, topic_name
+from connectors.changes.markers import NO_MARKER, Marker, newest_marker
+from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import current_life, latest_contracts
+from connectors.lake.contract_log import SourceLife, current_life, latest_contracts
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.merge import SilverTable, slices
+from connectors.lake.silver.merge import SilverTable, SliceReport, slices
+from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import MARKER_PREFIX
+from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
 from connectors.streams import ChangeStream, Positions, open_stream
 
@@ -87,16 +86,23 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     began = time.monotonic()
     layout = _layout(settings)
     tables = {topic_name(layout.source, table): str(table) for table in _contracts(layout)}
+    epoch = _life(layout).epoch
     bronze = BronzeLog(layout)
     messages = batches = 0
     with closing(open_stream(settings)) as stream:
+        if through_lsn is None and _has_several(stream.end_positions(), tables):
+            # Such tables are merged as far as the newest marker only.
+            with connect(settings.postgres) as connection:
+                through_lsn = emit_marker(connection)
+        wanted = NO_MARKER if through_lsn is None else Marker(epoch, through_lsn)
         deadline = began + _MARKER_SECONDS
         while True:
-            arrived = through_lsn is None or bronze.through_lsn >= through_lsn
+            seen = bronze.marker
             drained, committed = _drain_to(stream, bronze, stream.end_positions(), tables=tables, settings=settings)
             messages, batches = messages + drained, batches + committed
-            if arrived:
+            if seen >= wanted:
                 # The ends were taken after the marker had arrived: what was committed before it lies before them.
+                _confirm(bronze, seen)
                 break
             if drained:
                 deadline = time.monotonic() + _MARKER_SECONDS
@@ -109,7 +115,7 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
                 Event().wait(_MARKER_LOOK_SECONDS)
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
-    return DrainReport(layout.source, messages, batches, bronze.through_lsn, time.monotonic() - began)
+    return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began)
 
 
 def pending_tables(settings: Settings) -> list[TableName]:
@@ -118,12 +124,14 @@ def pending_tables(settings: Settings) -> list[TableName]:
     Every captured table is in silver afterwards: one that has no rows yet can be read, too.
     """
     layout = _layout(settings)
-    files = BronzeLog(layout).files()
-    placeholder = _placeholder(layout)
+    bronze = BronzeLog(layout)
+    files = bronze.files()
+    life = _life(layout)
     pending = []
     for table, contract in _contracts(layout).items():
-        merged = SilverTable(layout, contract, placeholder=placeholder).batch
-        if merged < max((f.last_batch for f in files.get(str(table), ())), default=0):
+        silver = SilverTable(layout, contract, placeholder=life.placeholder)
+        newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
+        if silver.batch < newest or _awaits_epoch(silver, table, life, bronze):
             pending.append(table)
     return pending
 
@@ -143,22 +151,44 @@ def merge_table(settings: Settings, table: TableName) -> MergeReport:
         raise ConfigurationError(
             f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
         )
-    silver = SilverTable(layout, contract, placeholder=_placeholder(layout))
+    life = _life(layout)
+    silver = SilverTable(layout, contract, placeholder=life.placeholder)
     changes = rejected = 0
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
         bronze = BronzeLog(layout)
-        files = bronze.files(after_batch=silver.batch).get(str(table), [])
-        limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
         try:
-            for part, up_to_batch in slices(files, up_to_batch=bronze.batch, **limits):
-                report = silver.merge(part, up_to_batch=up_to_batch)
+            for report in _merge_slices(bronze, silver, contract, settings=settings):
                 changes, rejected = changes + report.changes, rejected + report.rejected
+            if _awaits_epoch(silver, table, life, bronze):
+                silver.begin_epoch(life.epoch)
             break
         except CommitConflict:
             if attempt == _MERGE_ATTEMPTS:
                 raise
             silver.reload()
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
+
+
+def _merge_slices(
+    bronze: BronzeLog, silver: SilverTable, contract: TableContract, *, settings: Settings
+) -> Iterator[SliceReport]:
+    files = bronze.files(after_batch=silver.batch).get(str(contract.table), [])
+    if contract.key and bronze.partitions(topic_name(settings.cdc.source, contract.table)) > 1:
+        # An older change may be in a newer batch, by another stream partition: all that is pending is one slice.
+        if files:
+            yield silver.merge(files, up_to_batch=bronze.batch, through=bronze.through)
+        return
+    limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
+    for part, up_to_batch in slices(files, up_to_batch=bronze.batch, **limits):
+        yield silver.merge(part, up_to_batch=up_to_batch)
+
+
+def _awaits_epoch(silver: SilverTable, table: TableName, life: SourceLife, bronze: BronzeLog) -> bool:
+    """Whether the snapshot at the beginning of the newest epoch is in bronze, and silver does not know it yet.
+
+    A table that was empty then has no event that says so.
+    """
+    return silver.progress.floor.epoch < life.epoch == bronze.through.epoch and table in life.tables
 
 
 def drained_batch(settings: Settings) -> int:
@@ -178,6 +208,7 @@ def _drain_to(
 ) -> tuple[int, int]:
     """Drains up to `ends`; returns how many messages and micro-batches this run committed."""
     messages = batches = 0
+    partitions = Counter(partition.topic for partition in ends)
     stream.seek(bronze.positions(ends))
     while True:
         raw = stream.poll(ends, max_messages=settings.cdc.batch_messages, max_bytes=settings.cdc.batch_bytes)
@@ -185,7 +216,8 @@ def _drain_to(
             return messages, batches
         failpoint("polled")
         try:
-            bronze.append(raw, tables=tables, through_lsn=_marker_lsn(raw.messages, source=settings.cdc.source))
+            marker = newest_marker(raw.messages, source=settings.cdc.source)
+            bronze.append(raw, tables=tables, marker=marker, partitions=partitions)
         except CommitConflict:
             # Another drain committed these messages: go on behind them.
             bronze.reload()
@@ -195,20 +227,16 @@ def _drain_to(
         messages, batches = messages + len(raw.messages), batches + 1
 
 
-def _marker_lsn(messages: pa.Table, *, source: str) -> int:
-    """Returns the greatest LSN of the markers among these messages, zero without any."""
-    markers = messages.filter(pc.equal(messages["topic"], marker_topic(source)))
-    greatest = 0
-    for value in markers["value"].to_pylist():
+def _confirm(bronze: BronzeLog, marker: Marker) -> None:
+    while True:
         try:
-            event = json.loads(value or b"{}")
-            event = event.get("payload", event)
-            if event["message"]["prefix"] == MARKER_PREFIX:
-                greatest = max(greatest, int(event["source"]["lsn"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            # Somebody else's message: it is in bronze, and marks nothing.
-            continue
-    return greatest
+            return bronze.confirm(marker)
+        except CommitConflict:
+            bronze.reload()
+
+
+def _has_several(ends: Positions, tables: Mapping[str, str]) -> bool:
+    return any(count > 1 for topic, count in Counter(p.topic for p in ends).items() if topic in tables)
 
 
 def _layout(settings: Settings) -> LakeLayout:
@@ -222,11 +250,11 @@ def _contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
     return contracts
 
 
-def _placeholder(layout: LakeLayout) -> str:
+def _life(layout: LakeLayout) -> SourceLife:
     life = current_life(layout)
     if life is None:
         raise _not_registered(layout)
-    return life.placeholder
+    return life
 
 
 def _not_registered(layout: LakeLayout) -> ConfigurationError:

@@ -8,6 +8,7 @@ from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot
 from connectors.errors import SourceNotReady
 from connectors.lake.contract_log import SourceLife, current_epoch, current_life, ensure_epoch, record_contracts
 from connectors.lake.layout import LakeLayout
+from connectors.positions import forget_lost_positions
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
 from connectors.postgres.checks import Finding, check_patterns, check_server, check_tables
 from connectors.postgres.connection import Connection, connect
@@ -97,10 +98,13 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         findings = _check(connection, settings, tables)
         _refuse(findings)
         known = current_life(layout)
-        life = _life(connection, layout, slot, known)
+        life = _life(connection, layout, slot, known, names)
         if life == known:
             _refuse_added(connection, source, names)
         changed = [f"epoch {life.epoch} began"] if life != known else []
+        if known is not None and life != known:
+            lost = forget_lost_positions(settings, names)
+            changed += [f"{p.topic}[{p.partition}] is read on, although messages of it were lost" for p in lost]
         if ensure_publication(connection, publication_name(source), names):
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
         recorded = record_contracts(layout, [table.contract for table in tables], lsn)
@@ -193,7 +197,9 @@ def _refuse(findings: list[Finding]) -> None:
         )
 
 
-def _life(connection: Connection, layout: LakeLayout, slot: str, known: SourceLife | None) -> SourceLife:
+def _life(
+    connection: Connection, layout: LakeLayout, slot: str, known: SourceLife | None, tables: list[TableName]
+) -> SourceLife:
     """The slot's life: the known one if the slot is as it was, a new one if there is no slot."""
     identity = read_identity(connection)
     exists = read_slot(connection, slot) is not None
@@ -203,7 +209,7 @@ def _life(connection: Connection, layout: LakeLayout, slot: str, known: SourceLi
             hint="if another lake uses it, choose another LAKEHOUSE_CDC__SOURCE; if it is left over from an earlier "
             "lake or a failover, run `lakehouse source remove --yes`, then register again",
         )
-    return ensure_epoch(layout, slot=slot, slot_exists=exists, identity=identity)
+    return ensure_epoch(layout, slot=slot, slot_exists=exists, identity=identity, tables=tables)
 
 
 def _refuse_added(connection: Connection, source: str, names: list[TableName]) -> None:

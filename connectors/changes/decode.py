@@ -14,6 +14,9 @@ from connectors.debezium.placeholder import written
 from connectors.postgres.identifiers import quote_literal
 
 _MICROSECONDS = 1000
+_NO_MESSAGES = """(SELECT NULL::VARCHAR AS source_table, NULL::BIGINT AS batch, NULL::VARCHAR AS topic_id,
+    NULL::INTEGER AS stream_partition, NULL::BIGINT AS stream_offset, NULL::BLOB AS key, NULL::BLOB AS value,
+    NULL::MAP(VARCHAR, BLOB) AS headers, NULL::TIMESTAMPTZ AS stream_time WHERE FALSE)"""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Messages:
     @property
     def sql(self) -> str:
         """The relation of these messages."""
+        if not self.files:
+            return _NO_MESSAGES
         files = names(quote_literal(f) for f in self.files)
         return (
             f"(SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
@@ -37,10 +42,10 @@ class Messages:
 def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_images: bool = False) -> str:
     """Returns the query that decodes messages of one table; tombstones are left out.
 
-    Its columns: `topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`; `old_key`
-    (JSON, of a changed primary key); value and keep flag of each column; with `both_images` also the values before the
-    change, `b_` in front; `ends_snapshot` (of the last row that a snapshot read); `strange_shape` (the row's columns,
-    if not the contract's); `reason` of a rejection, or NULL.
+    Its columns: `batch, topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`;
+    `old_key` (JSON, of a changed primary key); `ends_snapshot` (of the last row that a snapshot read);
+    `strange_shape` (the row's columns, if not the contract's); value and keep flag of each column; with `both_images`
+    also the values before the change, `b_` in front; `reason` of a rejection, or NULL.
     """
     shape = names(quote_literal(c.name) for c in columns.all)
     raws = names(_raw(c, both_images=both_images) for c in columns.all)
@@ -48,7 +53,7 @@ def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_i
     keeps = "".join(f"{_keep(c, placeholder)} AS {c.keep}, " for c in columns.toastable)
     return f"""
 WITH received AS (
-    SELECT topic_id, stream_partition, stream_offset, headers, try(decode(value)) AS body
+    SELECT batch, topic_id, stream_partition, stream_offset, headers, try(decode(value)) AS body
     FROM {messages.sql} WHERE value IS NOT NULL
 ), checked AS (
     SELECT * EXCLUDE (body), body IS NULL AS not_text, coalesce(json_valid(body), FALSE) AS is_json,
@@ -61,7 +66,7 @@ WITH received AS (
         json_keys(body, '$.after') AS shape
     FROM checked
 ), opened AS (
-    SELECT topic_id, stream_partition, stream_offset, not_text, is_json,
+    SELECT batch, topic_id, stream_partition, stream_offset, not_text, is_json,
         try_cast(trim(decode(headers['{EPOCH_HEADER}']), '"') AS BIGINT) AS _cdc_epoch,
         coalesce(try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT), 0)
             AS _cdc_prev_commit_lsn,
@@ -80,7 +85,7 @@ WITH received AS (
 ), typed AS (
     SELECT *, {values} FROM flagged
 )
-SELECT topic_id, stream_partition, stream_offset, _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op,
+SELECT batch, topic_id, stream_partition, stream_offset, _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op,
     _cdc_committed_at, old_key, ends_snapshot, strange_shape, {_outputs(columns, both_images=both_images)},
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed

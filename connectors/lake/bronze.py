@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from connectors.changes.decode import Messages
+from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import data_files, duckdb_connection, ensure_table
-from connectors.streams.protocol import MESSAGES, RawBatch, StreamPartition
+from connectors.streams.protocol import MESSAGES, READ_ANEW, RawBatch, StreamPartition
 
 SCHEMA = pa.schema(
     [
@@ -31,7 +32,8 @@ SCHEMA = pa.schema(
 )
 
 _BATCH = "v1/batch"
-_THROUGH_LSN = "v1/through_lsn"
+_MARKER = ("v1/marker_epoch", "v1/marker_lsn")
+_THROUGH = ("v1/through_epoch", "v1/through_lsn")
 _REOPEN_AFTER = 50
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", "delta.checkpointInterval": "50"}
@@ -49,7 +51,13 @@ class BronzeFile:
 
 
 class BronzeLog:
-    """The change log of one source, at one version until it is reloaded or appended to."""
+    """The change log of one source, at one version until it is reloaded or appended to.
+
+    Attributes:
+        batch: Number of the newest commit.
+        marker: The newest marker that is in bronze.
+        through: Everything that the source committed before this marker is in bronze.
+    """
 
     def __init__(self, layout: LakeLayout) -> None:
         self._layout = layout
@@ -62,7 +70,8 @@ class BronzeLog:
             self._layout.bronze, SCHEMA, partition_by=("source_table", "ingest_date"), configuration=_CONFIGURATION
         )
         self.batch = self._table.transaction_version(_BATCH) or 0
-        self.through_lsn = self._table.transaction_version(_THROUGH_LSN) or 0
+        self.marker = self._read_marker(_MARKER)
+        self.through = self._read_marker(_THROUGH)
 
     def positions(self, partitions: Iterable[StreamPartition]) -> dict[StreamPartition, int]:
         """Returns the next position of each partition; zero for one never read.
@@ -72,36 +81,67 @@ class BronzeLog:
         """
         return {p: self._position(p) for p in partitions}
 
-    def append(self, raw: RawBatch, *, tables: Mapping[str, str], through_lsn: int = 0) -> int:
+    def has_read(self, partition: StreamPartition) -> bool:
+        """Whether a partition of this topic, or of an older one of its name, was ever read."""
+        return self._table.transaction_version(_position_name(partition)) is not None
+
+    def append(
+        self,
+        raw: RawBatch,
+        *,
+        tables: Mapping[str, str],
+        marker: Marker = NO_MARKER,
+        partitions: Mapping[str, int] | None = None,
+    ) -> int:
         """Commits one micro-batch with its positions; returns its number.
 
         Args:
             raw: Messages and the positions after them.
             tables: Source table of each topic that carries one; other topics keep the topic's name.
-            through_lsn: Everything the source committed before this LSN is in bronze now.
+            marker: The newest marker among the messages.
+            partitions: How many stream partitions each topic has.
 
         Raises:
             CommitConflict: Another drain committed first: reload, and poll again from the new positions.
         """
-        batch = self.batch + 1
-        progress = {_BATCH: batch, _THROUGH_LSN: max(through_lsn, self.through_lsn)}
+        marker = max(marker, self.marker)
+        progress = {_BATCH: self.batch + 1, **dict(zip(_MARKER, marker, strict=True))}
         for partition, position in raw.positions.items():
             progress[_position_name(partition)] = position
             progress[_identity_name(partition)] = _identity(partition)
+        for topic, count in (partitions or {}).items():
+            if count != self.partitions(topic):
+                progress[_partitions_name(topic)] = count
         with committing(self._table):
             write_deltalake(
                 self._table,
-                _rows(raw.messages, batch=batch, tables=tables),
+                _rows(raw.messages, batch=self.batch + 1, tables=tables),
                 mode="append",
                 writer_properties=_WRITER,
                 commit_properties=with_progress(progress),
             )
-        self.batch, self.through_lsn = batch, progress[_THROUGH_LSN]
+        self.batch, self.marker = self.batch + 1, marker
         self._commits += 1
         if self._commits % _REOPEN_AFTER == 0:
             # Appending gets slower with every commit on one object.
             self.reload()
-        return batch
+        return self.batch
+
+    def confirm(self, marker: Marker) -> None:
+        """Records that everything committed before a marker is in bronze.
+
+        Raises:
+            CommitConflict: Another drain committed first: reload, and try again.
+        """
+        if marker <= self.through:
+            return
+        progress = {_BATCH: self.batch + 1, **dict(zip(_THROUGH, marker, strict=True))}
+        commit_progress(self._table, SCHEMA, progress)
+        self.batch, self.through = self.batch + 1, marker
+
+    def partitions(self, topic: str) -> int:
+        """Returns how many stream partitions a topic had when it was last drained."""
+        return self._table.transaction_version(_partitions_name(topic)) or 1
 
     def files(self, *, after_batch: int = 0) -> dict[str, list[BronzeFile]]:
         """Returns the files with batches after `after_batch`, by source table, oldest first."""
@@ -123,12 +163,16 @@ class BronzeLog:
                 counts[table] = connection.execute(query).fetchall()[0][0]
         return counts
 
+    def _read_marker(self, names: tuple[str, str]) -> Marker:
+        epoch, lsn = (self._table.transaction_version(name) or 0 for name in names)
+        return Marker(epoch, lsn)
+
     def _position(self, partition: StreamPartition) -> int:
-        identity = self._table.transaction_version(_identity_name(partition))
-        if identity is not None and identity != _identity(partition):
+        identity = self._table.transaction_version(_identity_name(partition)) or 0
+        if identity not in (0, _identity(partition)):
             raise PositionLost(
                 f"topic {partition.topic!r} was deleted and made anew since it was last read",
-                hint="changes may be lost: read the table anew from the source",
+                hint=READ_ANEW,
                 partition=partition,
             )
         position = self._table.transaction_version(_position_name(partition))
@@ -155,9 +199,14 @@ def _position_name(partition: StreamPartition) -> str:
     return f"v1/position/{partition.topic}/{partition.partition}"
 
 
+def _partitions_name(topic: str) -> str:
+    return f"v1/partitions/{topic}"
+
+
 def _identity_name(partition: StreamPartition) -> str:
     return f"v1/topic/{partition.topic}/{partition.partition}"
 
 
 def _identity(partition: StreamPartition) -> int:
-    return int.from_bytes(hashlib.sha256(partition.topic_id.encode()).digest()[:6])
+    """A number made of the topic's id; zero: of whatever topic comes of that name."""
+    return int.from_bytes(hashlib.sha256(partition.topic_id.encode()).digest()[:6]) if partition.topic_id else 0

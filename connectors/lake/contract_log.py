@@ -45,6 +45,7 @@ _EPOCHS = pa.schema(
         pa.field("system_identifier", pa.string(), nullable=False),
         pa.field("timeline", pa.int64(), nullable=False),
         pa.field("placeholder", pa.string(), nullable=False),
+        pa.field("tables", pa.list_(pa.string()), nullable=False),
         pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
@@ -75,6 +76,7 @@ class SourceLife:
         system_identifier: The server's, from `initdb`.
         timeline: The server's; a failover or a restore begins a new one.
         placeholder: What stands for values that an update did not change; the same in all lives.
+        tables: The tables that the snapshot at its beginning reads.
     """
 
     epoch: int
@@ -82,6 +84,7 @@ class SourceLife:
     system_identifier: str
     timeline: int
     placeholder: str
+    tables: tuple[TableName, ...]
 
     def is_of(self, slot: str, identity: ServerIdentity) -> bool:
         """Whether it is the life of this slot on this server and timeline."""
@@ -138,7 +141,9 @@ def current_epoch(layout: LakeLayout) -> int | None:
     return None if life is None else life.epoch
 
 
-def ensure_epoch(layout: LakeLayout, *, slot: str, slot_exists: bool, identity: ServerIdentity) -> SourceLife:
+def ensure_epoch(
+    layout: LakeLayout, *, slot: str, slot_exists: bool, identity: ServerIdentity, tables: Iterable[TableName]
+) -> SourceLife:
     """Returns the slot's current life; records a new one if the slot is not the one that is known.
 
     Args:
@@ -146,6 +151,7 @@ def ensure_epoch(layout: LakeLayout, *, slot: str, slot_exists: bool, identity: 
         slot: Name of the slot.
         slot_exists: Whether the server has it. One that is gone will be made anew, and its life with it.
         identity: The server the slot is on.
+        tables: The tables that are to be captured.
 
     Raises:
         CommitConflict: Other writers kept committing first.
@@ -160,10 +166,12 @@ def ensure_epoch(layout: LakeLayout, *, slot: str, slot_exists: bool, identity: 
             system_identifier=identity.system_identifier,
             timeline=identity.timeline,
             placeholder=_new_placeholder() if last is None else last.placeholder,
+            tables=tuple(tables),
         )
         if slot_exists and last is not None and last.is_of(slot, identity):
             return last
-        _append(table, [{**asdict(life), "recorded_at": datetime.now(UTC)}], _EPOCHS)
+        row = {**asdict(life), "tables": [str(name) for name in life.tables], "recorded_at": datetime.now(UTC)}
+        _append(table, [row], _EPOCHS)
         return life
 
     return _optimistic(attempt, layout.epochs)
@@ -202,7 +210,8 @@ def _newest_life(table: DeltaTable) -> SourceLife | None:
     if not rows:
         return None
     newest = max(rows, key=itemgetter("epoch"))
-    return SourceLife(**{name: value for name, value in newest.items() if name != "recorded_at"})
+    del newest["recorded_at"]
+    return SourceLife(**{**newest, "tables": tuple(map(TableName.parse, newest["tables"]))})
 
 
 def _append(table: DeltaTable, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:

@@ -16,7 +16,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.errors import PositionLost, ServiceUnavailable
-from connectors.streams.protocol import MESSAGES, Positions, RawBatch, StreamPartition
+from connectors.streams.protocol import MESSAGES, READ_ANEW, Positions, RawBatch, StreamPartition
 
 _REQUEST_SECONDS = 30.0
 _POLL_SECONDS = 0.25
@@ -76,7 +76,7 @@ class KafkaStream:
             if not first <= position <= end:
                 raise PositionLost(
                     f"{_where(partition)} is to be read from {position}, but holds {first} to {end}",
-                    hint="changes may be lost: read the table anew from the source; then raise the topic's retention",
+                    hint=f"{READ_ANEW}; then raise the topic's retention",
                     partition=partition,
                     position=position,
                 )
@@ -195,7 +195,7 @@ def _as_lakehouse_error(error: KafkaError, message: Message) -> ServiceUnavailab
     if error.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
         return PositionLost(
             f"{where} no longer holds the position to read from: {error}",
-            hint="changes may be lost: read the table anew from the source; then raise the topic's retention",
+            hint=f"{READ_ANEW}; then raise the topic's retention",
         )
     return ServiceUnavailable(f"Kafka reports for {where}: {error}")
 

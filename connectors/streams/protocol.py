@@ -8,7 +8,13 @@ import pyarrow as pa
 
 
 class StreamPartition(NamedTuple):
-    """One partition of one topic; `topic_id` tells a recreated topic from the old one of that name."""
+    """One partition of one topic.
+
+    Attributes:
+        topic: Name of the topic.
+        topic_id: Tells a recreated topic from the old one of that name; empty: whichever there will be.
+        partition: Number of the partition.
+    """
 
     topic: str
     topic_id: str
@@ -17,6 +23,12 @@ class StreamPartition(NamedTuple):
 
 Positions = Mapping[StreamPartition, int]
 """The *next* offset to read, per stream partition."""
+
+READ_ANEW = (
+    "changes may be lost: run `lakehouse source remove --yes`, then `lakehouse source register`: "
+    "all tables are read anew"
+)
+"""What helps where the stream no longer holds a position."""
 
 MESSAGES = pa.schema(
     [

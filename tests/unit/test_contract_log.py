@@ -62,8 +62,8 @@ def test_weird_table_names_come_back_as_they_were(layout: LakeLayout) -> None:
 
 
 def test_an_existing_slot_keeps_its_epoch(layout: LakeLayout) -> None:
-    first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE)
-    again = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=True, identity=HERE)
+    first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE, tables=[])
+    again = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=True, identity=HERE, tables=[])
     assert first == again == current_life(layout)
     assert first.epoch == 1
 
@@ -74,15 +74,15 @@ def test_an_existing_slot_keeps_its_epoch(layout: LakeLayout) -> None:
     ids=["slot gone", "failover", "other server"],
 )
 def test_another_slot_begins_another_epoch(layout: LakeLayout, slot_exists: bool, identity: ServerIdentity) -> None:
-    first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE)
-    second = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=slot_exists, identity=identity)
+    first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE, tables=[])
+    second = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=slot_exists, identity=identity, tables=[])
     assert (first.epoch, second.epoch, current_epoch(layout)) == (1, 2, 2)
     assert second.placeholder == first.placeholder
 
 
 def test_each_source_has_a_placeholder_of_its_own(layout: LakeLayout) -> None:
     other = LakeLayout(layout.root, "other")
-    lives = [ensure_epoch(at, slot="s", slot_exists=False, identity=HERE) for at in (layout, other)]
+    lives = [ensure_epoch(at, slot="s", slot_exists=False, identity=HERE, tables=[]) for at in (layout, other)]
     assert lives[0].placeholder != lives[1].placeholder
 
 

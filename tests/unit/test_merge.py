@@ -12,6 +12,7 @@ from connectors.lake.silver.merge import SilverTable, slices
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.storage import data_files, duckdb_connection, open_table
 from connectors.postgres.contracts import ColumnContract, TableContract
+from connectors.streams.protocol import MESSAGES, RawBatch
 from tests.events import PARTITION, PLACEHOLDER, event, raw_batch
 
 COLUMNS = (
@@ -326,3 +327,10 @@ def test_recreated_topic_is_a_decision(lake):
     lake.receive(event("c", row(1, "a", "x"), lsn=10))
     with pytest.raises(PositionLost, match="made anew"):
         BronzeLog(lake.layout).positions([PARTITION._replace(topic_id="another")])
+
+
+def test_successor_of_a_topic_that_was_given_up_is_read_from_its_beginning(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10))
+    lake.bronze.append(RawBatch(MESSAGES.empty_table(), {PARTITION._replace(topic_id=""): 0}), tables={})
+    successor = PARTITION._replace(topic_id="another")
+    assert BronzeLog(lake.layout).positions([successor]) == {successor: 0}

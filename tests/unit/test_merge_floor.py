@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.events import event
+from connectors.lake.silver.merge import SilverTable
+from tests.events import PLACEHOLDER, event
 from tests.unit.test_merge import KEYLESS, Lake, row
 
 
@@ -12,8 +13,8 @@ def lake(tmp_path):
 
 
 @pytest.fixture
-def history(tmp_path):
-    return Lake(str(tmp_path), KEYLESS)
+def history(tmp_path_factory):
+    return Lake(str(tmp_path_factory.mktemp("history")), KEYLESS)
 
 
 def snapshot(*rows, lsn, epoch=1, done=True, prev=None):
@@ -125,3 +126,12 @@ def test_values_of_truncated_rows_are_kept(lake):
     lake.receive(event("c", row(1, "a", "x"), lsn=10, prev=5)).merge()
     lake.receive(event("t", lsn=30, prev=25)).merge()
     assert lake.select("id, name, big, _cdc_deleted") == [(1, "a", "x", True)]
+
+
+def test_table_emptied_while_nobody_captured_is_empty_once_the_new_epoch_streams(lake, history):
+    for table in (lake, history):
+        table.receive(*snapshot(row(1, "a", None), lsn=100)).merge()
+        silver = SilverTable(table.layout, table.contract, placeholder=PLACEHOLDER)
+        silver.begin_epoch(2)
+        assert silver.reload().progress.floor.epoch == 2
+    assert (lake.rows(), images(history)) == ([], {})

@@ -14,7 +14,9 @@ def test_a_table_without_rows_waits_for_nothing_and_can_be_read(tmp_path, monkey
     settings = Settings()
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     record_contracts(layout, shop_contracts(), 0)
-    ensure_epoch(layout, slot="s", slot_exists=True, identity=ServerIdentity(system_identifier="1", timeline=1))
+    ensure_epoch(
+        layout, slot="s", slot_exists=True, identity=ServerIdentity(system_identifier="1", timeline=1), tables=[]
+    )
 
     assert pending_tables(settings) == []
     with query_lake(settings, "select typeof(max(total)), count(*) from silver.orders") as result:

@@ -1,7 +1,7 @@
 """From bronze to silver, for one table: slice by slice, each one commit with the rows and the batch they reach."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import duckdb
@@ -11,6 +11,9 @@ from deltalake import DeltaTable
 from connectors.changes.columns import Columns, columns_of
 from connectors.changes.decode import Messages, decode_sql
 from connectors.changes.floor import Floor, drop_below, find_floor
+from connectors.changes.fold import fold_changes
+from connectors.changes.markers import Marker
+from connectors.changes.order import BEGINNING
 from connectors.errors import ContractMismatch
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
@@ -75,8 +78,13 @@ class SilverTable:
         """The last bronze batch that is merged."""
         return self.progress.batch
 
-    def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int) -> SliceReport:
+    def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int, through: Marker | None = None) -> SliceReport:
         """Merges the bronze batches after this table's own, up to `up_to_batch`.
+
+        Args:
+            files: The files of bronze that hold them.
+            up_to_batch: The last batch to read.
+            through: Leave what was committed after this marker, and stay before its first batch.
 
         Raises:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
@@ -86,14 +94,35 @@ class SilverTable:
         messages = Messages([f.path for f in files], self.batch, up_to_batch)
         with duckdb_connection(self._layout.root) as connection:
             changes = self._decode(connection, messages)
+            if through is not None:
+                messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
             floor = self._floor(connection)
             if self._contract.key:
                 fold_with_stored(connection, self.table, uri=self._uri, columns=self._columns)
             rejected = quarantine_rejected(connection, self._layout, table=self._contract.table, messages=messages)
             failpoint("quarantined")
-            self._write(connection, floor, up_to_batch=up_to_batch)
+            self._write(connection, floor, up_to_batch=messages.up_to_batch)
         failpoint("silver-committed")
-        return SliceReport(changes, rejected, up_to_batch)
+        return SliceReport(changes, rejected, messages.up_to_batch)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Deletes the rows that the snapshot at the beginning of an epoch, all of it merged, did not see.
+
+        Raises:
+            CommitConflict: Another merge committed first: reload, and try again.
+        """
+        with duckdb_connection(self._layout.root) as connection:
+            self._decode(connection, Messages([], self.batch, self.batch))
+            if self._contract.key:
+                fold_changes(connection, self._columns)
+            self._write(connection, Floor(BEGINNING._replace(epoch=epoch)), up_to_batch=self.batch)
+
+    def _hold(self, connection: duckdb.DuckDBPyConnection, messages: Messages, through: Marker) -> int:
+        """Takes out of `changes` what was committed after the marker; returns the last batch without such changes."""
+        condition = f"(_cdc_epoch, _cdc_prev_commit_lsn) >= ({through.epoch}, {through.lsn})"
+        [(first,)] = connection.execute(f"SELECT min(batch) FROM changes WHERE {condition}").fetchall()
+        connection.execute(f"DELETE FROM changes WHERE {condition}")
+        return messages.up_to_batch if first is None else int(first) - 1
 
     def _decode(self, connection: duckdb.DuckDBPyConnection, messages: Messages) -> int:
         """Makes the table `changes`; returns how many events there are."""
