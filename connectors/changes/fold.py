@@ -2,22 +2,16 @@
 
 Works on the table `changes` (the rows of `decode_sql` that were not rejected) and leaves the table `folded`:
 a row per key with its newest position, every value that the changes tell, and per toastable column a flag that the
-value is still the one in silver.
+value is still the one in silver. Values that a change leaves out must be known: `left_out` sees to that.
 """
 
 import duckdb
 
-from connectors.changes.columns import Column, Columns, names
-from connectors.changes.decode import old_key_sql
-from connectors.changes.order import is_newer, newest_first
+from connectors.changes.columns import Columns, names
+from connectors.changes.left_out import has_kept
+from connectors.changes.order import newest_first
 
 _CDC = ("_cdc_epoch", "_cdc_prev_commit_lsn", "_cdc_lsn", "_cdc_op", "_cdc_committed_at")
-_SOURCE = ("topic_id", "stream_partition", "stream_offset")
-
-
-def has_kept(connection: duckdb.DuckDBPyConnection, columns: Columns) -> bool:
-    """Whether some change leaves a value out."""
-    return _count(connection, f"SELECT count(*) FROM changes WHERE {columns.any_kept}") > 0
 
 
 def fold_changes(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
@@ -28,7 +22,7 @@ def fold_changes(connection: duckdb.DuckDBPyConnection, columns: Columns) -> Non
     """
     keys = columns.keys
     last = f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {newest_first('changes')}) = 1"
-    of_last = names(f"last.{name}" for name in (*_CDC, *_SOURCE, *(c.value for c in columns.key)))
+    of_last = names(f"last.{name}" for name in (*_CDC, *(c.value for c in columns.key)))
     of_image = names(
         f"image.{name}"
         for c in columns.all
@@ -79,68 +73,3 @@ FROM (
 ) AS filled
 WHERE {same_key} AND ({columns.any_kept})
 """)
-
-
-def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> int:
-    """Makes the table `moves`: rows that got a new key and leave values out; returns how many.
-
-    Such a value is that of the row under its old key, at that position.
-    """
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE moves AS
-SELECT {names((*_SOURCE, *_CDC, *(c.keep for c in columns.toastable)))}, {columns.keys}, {old_key_sql(columns)}
-FROM changes WHERE old_key IS NOT NULL AND _cdc_op <> 'd' AND ({columns.any_kept})
-""")
-    return _count(connection, "SELECT count(*) FROM moves")
-
-
-def resolve_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    """Fills what moved rows leave out, in `changes`: from the changes of the old key, else from the table `stored`.
-
-    `stored` holds the rows of silver under the old keys of `moves`: the values named like the work tables' own.
-    A row can move several times; each round takes the moves whose row has no earlier move still open.
-    What neither knows keeps its flag.
-    """
-    while _count(connection, "SELECT count(*) FROM moves") > 0:
-        _one_round(connection, columns)
-
-
-def _one_round(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    on_old_key = " AND ".join(f"earlier.{c.value} = m.old_{c.value}" for c in columns.key)
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE ready AS
-SELECT * FROM moves m WHERE NOT EXISTS (
-    SELECT 1 FROM moves earlier WHERE {on_old_key} AND {is_newer("m", "earlier")}
-)
-""")
-    stored_key = " AND ".join(f"stored.{c.value} = m.old_{c.value}" for c in columns.key)
-    for column in columns.toastable:
-        connection.execute(f"""
-UPDATE changes SET {column.value} = found.value, {column.keep} = FALSE
-FROM (
-    SELECT m.topic_id, m.stream_partition, m.stream_offset,
-        coalesce(told.told, struct_pack(v := stored.{column.value})).v AS value
-    FROM ready m
-    LEFT JOIN ({_told_sql(column, on_old_key)}) AS told USING ({names(_SOURCE)})
-    LEFT JOIN stored ON {stored_key}
-    WHERE m.{column.keep} AND (told.told IS NOT NULL OR stored.is_stored)
-) AS found
-WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}
-""")
-    connection.execute(f"DELETE FROM moves WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM ready)")
-
-
-def _told_sql(column: Column, on_old_key: str) -> str:
-    """The newest value that changes of the old key tell before the move."""
-    return f"""
-    SELECT {names(f"m.{name}" for name in _SOURCE)}, struct_pack(v := earlier.{column.value}) AS told
-    FROM ready m JOIN changes earlier ON {on_old_key}
-    WHERE m.{column.keep} AND earlier._cdc_op <> 'd' AND NOT earlier.{column.keep} AND {is_newer("m", "earlier")}
-    QUALIFY row_number() OVER (
-        PARTITION BY {names(f"m.{name}" for name in _SOURCE)} ORDER BY {newest_first("earlier")}
-    ) = 1
-"""
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int(connection.execute(query).fetchall()[0][0])

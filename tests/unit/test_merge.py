@@ -334,3 +334,40 @@ def test_successor_of_a_topic_that_was_given_up_is_read_from_its_beginning(lake)
     lake.bronze.append(RawBatch(MESSAGES.empty_table(), {PARTITION._replace(topic_id=""): 0}), tables={})
     successor = PARTITION._replace(topic_id="another")
     assert BronzeLog(lake.layout).positions([successor]) == {successor: 0}
+
+
+def test_move_sent_again_takes_nothing_from_the_row_that_came_after_it(lake):
+    sent = [
+        event("d", row(1, None, None), lsn=20, prev=15),
+        event("c", row(2, "a", PLACEHOLDER), lsn=20, prev=15, old_key={"id": 1}),
+        event("c", row(1, "another row", "its value"), lsn=30, prev=25),
+    ]
+    lake.receive(event("c", row(1, "a", "value of a"), lsn=10, prev=5), *sent).merge()
+    lake.receive(*sent, event("u", row(2, "b", PLACEHOLDER), lsn=40, prev=35)).merge()
+    assert lake.rows() == [(1, "another row", "its value"), (2, "b", "value of a")]
+    assert not lake.has_quarantine()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_value_of_a_deleted_row_never_fills_the_row_that_came_after_it(lake, together):
+    """The row that came after could not be read, and is in quarantine; so are the changes that need its value."""
+    before = event("c", row(1, "a", "value of the deleted row"), lsn=10, prev=5)
+    after = [
+        event("d", row(1, None, None), lsn=20, prev=15),
+        event("c", row(1, "b", PLACEHOLDER), lsn=30, prev=25, old_key={"id": 9}),
+        event("u", row(1, "c", PLACEHOLDER), lsn=40, prev=35),
+    ]
+    if together:
+        lake.receive(before, *after).merge()
+    else:
+        lake.receive(before).merge()
+        lake.receive(*after).merge()
+    assert lake.rows() == []
+    assert lake.select("stream_offset", table=lake.layout.quarantine) == [(2,), (3,)]
+
+
+def test_deletion_after_a_change_with_an_unknown_value_is_merged(lake):
+    lake.receive(event("u", row(1, "a", PLACEHOLDER), lsn=10, prev=5), event("d", row(1, None, None), lsn=20, prev=15))
+    lake.merge()
+    assert lake.select("id, _cdc_op, _cdc_deleted") == [(1, "d", True)]
+    assert lake.select("stream_offset", table=lake.layout.quarantine) == [(0,)]

@@ -135,3 +135,14 @@ def test_table_emptied_while_nobody_captured_is_empty_once_the_new_epoch_streams
         silver.begin_epoch(2)
         assert silver.reload().progress.floor.epoch == 2
     assert (lake.rows(), images(history)) == ([], {})
+
+
+def test_value_of_a_truncated_row_never_fills_the_row_that_came_after_it(lake):
+    lake.receive(event("c", row(1, "a", "value of the truncated row"), lsn=10, prev=5)).merge()
+    lake.receive(
+        event("t", lsn=20, prev=15),
+        event("c", row(1, "b", PLACEHOLDER), lsn=30, prev=25, old_key={"id": 9}),
+        event("u", row(1, "c", PLACEHOLDER), lsn=40, prev=35),
+    ).merge()
+    assert lake.rows() == []
+    assert lake.select("stream_offset", table=lake.layout.quarantine) == [(2,), (3,)]

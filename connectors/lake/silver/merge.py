@@ -98,7 +98,7 @@ class SilverTable:
                 messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
             floor = self._floor(connection)
             if self._contract.key:
-                fold_with_stored(connection, self.table, uri=self._uri, columns=self._columns)
+                fold_with_stored(connection, self.table, uri=self._uri, columns=self._columns, floor=floor)
             rejected = quarantine_rejected(connection, self._layout, table=self._contract.table, messages=messages)
             failpoint("quarantined")
             self._write(connection, floor, up_to_batch=messages.up_to_batch)

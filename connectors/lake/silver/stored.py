@@ -1,9 +1,11 @@
 """Rows that silver holds already."""
 
+from collections.abc import Sequence
+
 import duckdb
 from deltalake import DeltaTable
 
-from connectors.changes.columns import Columns, names
+from connectors.changes.columns import Column, Columns, names
 from connectors.changes.order import POSITION, Position, is_below
 from connectors.lake.storage import data_files
 from connectors.postgres.identifiers import quote_literal
@@ -12,30 +14,37 @@ _TYPES = {"_cdc_epoch": "BIGINT", "_cdc_prev_commit_lsn": "BIGINT", "_cdc_lsn": 
 
 
 def read_stored(
-    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns, keys: str
+    connection: duckdb.DuckDBPyConnection,
+    silver: DeltaTable,
+    *,
+    uri: str,
+    columns: Columns,
+    keys: str,
+    into: str = "stored",
+    values: Sequence[Column] = (),
 ) -> None:
-    """Makes the table `stored`: silver's rows of some keys, at the version of `silver`.
+    """Makes a table of silver's rows of some keys: key, position, whether deleted; at the version of `silver`.
 
     Args:
         connection: Where the work tables are.
         silver: The table, as it will be committed to.
         uri: Its address.
-        columns: Its columns; of the others than keys only the toastable ones are read.
+        columns: Its columns.
         keys: Query that selects the wanted keys.
+        into: Name of the table to make.
+        values: Columns to read besides, named like the work tables' own.
     """
-    wanted = (*columns.key, *columns.toastable)
+    wanted = (*columns.key, *values)
     rows = stored_rows(silver, uri)
     if rows is not None:
-        values = names((*(f"{c.quoted} AS {c.value}" for c in wanted), *POSITION, "_cdc_deleted"))
+        selected = names((*(f"{c.quoted} AS {c.value}" for c in wanted), *POSITION, "_cdc_deleted"))
         condition = f"({names(c.quoted for c in columns.key)}) IN ({keys})"
     else:
         rows, condition = "(SELECT 1)", "FALSE"
         of_columns = (f"(SELECT {c.value} FROM changes LIMIT 0) AS {c.value}" for c in wanted)
         of_cdc = (f"NULL::{kind} AS {name}" for name, kind in _TYPES.items())
-        values = names((*of_columns, *of_cdc, "NULL::BOOLEAN AS _cdc_deleted"))
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE stored AS SELECT {values}, TRUE AS is_stored FROM {rows} WHERE {condition}"
-    )
+        selected = names((*of_columns, *of_cdc, "NULL::BOOLEAN AS _cdc_deleted"))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT {selected} FROM {rows} WHERE {condition}")
 
 
 def stored_rows(silver: DeltaTable, uri: str) -> str | None:

@@ -10,7 +10,17 @@ from deltalake.table import TableMerger
 
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.floor import Floor
-from connectors.changes.fold import fold_changes, has_kept, open_moves, resolve_moves
+from connectors.changes.fold import fold_changes
+from connectors.changes.left_out import (
+    drop_merged,
+    has_kept,
+    has_moves,
+    keys_in_need,
+    old_keys,
+    open_moves,
+    reject_unknown,
+    resolve_moves,
+)
 from connectors.changes.order import POSITION, is_below, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import CDC_COLUMNS
@@ -19,23 +29,31 @@ from connectors.postgres.identifiers import quote_literal
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 _HAS_IMAGE = "_cdc_has_image"
-_ADDRESS = "topic_id, stream_partition, stream_offset"
-_UNKNOWN_VALUE = "a value that the change leaves out is not known"
 
 
-def fold_with_stored(connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns) -> None:
+def fold_with_stored(
+    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns, floor: Floor | None
+) -> None:
     """Folds `changes` into `folded`; changes whose left-out values nobody knows go to `rejected`, never to silver."""
-    leaves_out = has_kept(connection, columns)
-    if leaves_out and open_moves(connection, columns):
-        old_keys = names(f"old_{c.value}" for c in columns.key)
-        read_stored(connection, silver, uri=uri, columns=columns, keys=f"SELECT {old_keys} FROM moves")
-        resolve_moves(connection, columns)
-        still_open = f"_cdc_op <> 'd' AND old_key IS NOT NULL AND ({columns.any_kept})"
-        _take_out(connection, silver, uri=uri, columns=columns, table="changes", condition=still_open)
+    if has_kept(connection, columns):
+        open_moves(connection, columns)
+        read_stored(connection, silver, uri=uri, columns=columns, keys=keys_in_need(columns))
+        if floor is not None:
+            connection.execute(f"DELETE FROM stored WHERE {is_below('stored', floor.position)}")
+        drop_merged(connection, columns)
+        if has_moves(connection):
+            read_stored(
+                connection,
+                silver,
+                uri=uri,
+                columns=columns,
+                keys=old_keys(columns),
+                into="stored_values",
+                values=columns.toastable,
+            )
+            resolve_moves(connection, columns)
+        reject_unknown(connection, columns)
     fold_changes(connection, columns)
-    if leaves_out:
-        condition = f"has_image AND ({columns.any_kept})"
-        _take_out(connection, silver, uri=uri, columns=columns, table="folded", condition=condition, needs_stored=True)
 
 
 def merge_folded(
@@ -127,31 +145,3 @@ SELECT {values}, {keeps} has_image AS {_HAS_IMAGE}, {names(POSITION)}, _cdc_comm
     {merged_at}::TIMESTAMPTZ AS _cdc_merged_at, _cdc_op = 'd' AS _cdc_deleted
 FROM folded
 """
-
-
-def _take_out(
-    connection: duckdb.DuckDBPyConnection,
-    silver: DeltaTable,
-    *,
-    uri: str,
-    columns: Columns,
-    table: str,
-    condition: str,
-    needs_stored: bool = False,
-) -> None:
-    """Moves rows of `table` to `rejected`, unless silver is past them already (events that were sent twice).
-
-    With `needs_stored` only rows go that have no live row in silver to take the values from.
-    """
-    read_stored(
-        connection, silver, uri=uri, columns=columns, keys=f"SELECT {columns.keys} FROM {table} WHERE {condition}"
-    )
-    same_key = " AND ".join(f"stored.{c.value} = {table}.{c.value}" for c in columns.key)
-    fresh = f"SELECT 1 FROM stored WHERE {same_key} AND NOT {is_newer(table, 'stored')}"
-    usable = f"SELECT 1 FROM stored WHERE {same_key} AND NOT _cdc_deleted" if needs_stored else "SELECT 1 WHERE FALSE"
-    unknown = f"({condition}) AND NOT EXISTS ({usable})"
-    connection.execute(f"""
-INSERT INTO rejected
-SELECT {_ADDRESS}, {quote_literal(_UNKNOWN_VALUE)} FROM {table} WHERE {unknown} AND NOT EXISTS ({fresh})
-""")
-    connection.execute(f"DELETE FROM {table} WHERE {unknown}")

@@ -1,0 +1,137 @@
+"""Values that changes leave out, in DuckDB: where they come from, and whether anybody knows them.
+
+A change leaves out a value that it did not touch (`keep`). It is that of the row before: told by an earlier change of
+the key, else stored in silver; of a row that moved, of its old key. Works on the table `changes`.
+"""
+
+import duckdb
+
+from connectors.changes.columns import Column, Columns, names
+from connectors.changes.decode import old_key_sql
+from connectors.changes.order import POSITION, is_newer, newest_first
+
+_SOURCE = ("topic_id", "stream_partition", "stream_offset")
+_UNKNOWN_VALUE = "a value that the change leaves out is not known"
+
+
+def has_kept(connection: duckdb.DuckDBPyConnection, columns: Columns) -> bool:
+    """Whether some change leaves a value out."""
+    return _count(connection, f"SELECT count(*) FROM changes WHERE {columns.any_kept}") > 0
+
+
+def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Makes the table `moves`: rows that got a new key and leave values out."""
+    connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE moves AS
+SELECT {names((*_SOURCE, *POSITION, *(c.keep for c in columns.toastable)))}, {columns.keys}, {old_key_sql(columns)}
+FROM changes WHERE old_key IS NOT NULL AND _cdc_op <> 'd' AND ({columns.any_kept})
+""")
+
+
+def old_keys(columns: Columns) -> str:
+    """Returns the query of the keys that the rows of `moves` had before."""
+    return f"SELECT {names(f'old_{c.value}' for c in columns.key)} FROM moves"
+
+
+def keys_in_need(columns: Columns) -> str:
+    """Returns the query of the keys whose changes leave values out, and of those that the values come from."""
+    return f"SELECT {columns.keys} FROM changes WHERE {columns.any_kept} UNION {old_keys(columns)}"
+
+
+def drop_merged(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Takes what silver is past already out of `changes` and `moves`: sent again, it would fill in an older value.
+
+    `stored` holds the rows of silver under the keys in need.
+    """
+    for table in ("changes", "moves"):
+        on_key = _same_key(columns, "stored", table)
+        connection.execute(f"DELETE FROM {table} USING stored WHERE {on_key} AND NOT {is_newer(table, 'stored')}")
+
+
+def has_moves(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether moves are open."""
+    return _count(connection, "SELECT count(*) FROM moves") > 0
+
+
+def resolve_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Fills what moved rows leave out, in `changes`: from the changes of the old key, else from `stored_values`.
+
+    `stored_values` holds the rows of silver under the old keys of `moves`.
+    A row can move several times; each round takes the moves whose row has no earlier move still open.
+    What neither knows keeps its flag.
+    """
+    while has_moves(connection):
+        _one_round(connection, columns)
+
+
+def reject_unknown(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Moves changes with a left-out value that nobody knows from `changes` to `rejected`.
+
+    Known is what an earlier change told since the row came into being, or what silver holds of it.
+    """
+    told = names(
+        f"bool_or(_cdc_op <> 'd' AND NOT {c.keep}) OVER earlier_of_row AS told_{c.value}" for c in columns.toastable
+    )
+    untold = " OR ".join(f"({c.keep} AND NOT told_{c.value})" for c in columns.toastable)
+    earlier = f"ORDER BY {newest_first('t')} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
+    connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE unknown AS
+WITH lives AS (
+    SELECT *, count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys} {earlier}) AS deletes
+    FROM changes AS t WHERE ({columns.keys}) IN (SELECT ({columns.keys}) FROM changes WHERE {columns.any_kept})
+), told AS (
+    SELECT *, {told} FROM lives AS t WINDOW earlier_of_row AS (PARTITION BY {columns.keys}, deletes {earlier})
+)
+SELECT {names(_SOURCE)} FROM told WHERE ({untold}) AND NOT (
+    deletes = 0 AND EXISTS (SELECT 1 FROM stored WHERE {_same_key(columns, "stored", "told")} AND NOT _cdc_deleted)
+)
+""")
+    connection.execute(f"INSERT INTO rejected SELECT *, '{_UNKNOWN_VALUE}' FROM unknown")
+    connection.execute(f"DELETE FROM changes WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM unknown)")
+
+
+def _one_round(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE ready AS
+SELECT * FROM moves m WHERE NOT EXISTS (
+    SELECT 1 FROM moves earlier WHERE {_on_old_key(columns, "earlier")} AND {is_newer("m", "earlier")}
+)
+""")
+    for column in columns.toastable:
+        connection.execute(f"""
+UPDATE changes SET {column.value} = found.value, {column.keep} = FALSE
+FROM (
+    SELECT m.topic_id, m.stream_partition, m.stream_offset,
+        coalesce(told.told, struct_pack(v := stored_values.{column.value})).v AS value
+    FROM ready m
+    LEFT JOIN ({_told_sql(columns, column)}) AS told USING ({names(_SOURCE)})
+    LEFT JOIN stored_values ON {_on_old_key(columns, "stored_values")} AND {is_newer("m", "stored_values")}
+    WHERE m.{column.keep} AND (told.told IS NOT NULL OR stored_values._cdc_op IS NOT NULL)
+) AS found
+WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}
+""")
+    connection.execute(f"DELETE FROM moves WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM ready)")
+
+
+def _told_sql(columns: Columns, column: Column) -> str:
+    """The newest value that changes of the old key tell before the move."""
+    return f"""
+    SELECT {names(f"m.{name}" for name in _SOURCE)}, struct_pack(v := earlier.{column.value}) AS told
+    FROM ready m JOIN changes earlier ON {_on_old_key(columns, "earlier")}
+    WHERE m.{column.keep} AND earlier._cdc_op <> 'd' AND NOT earlier.{column.keep} AND {is_newer("m", "earlier")}
+    QUALIFY row_number() OVER (
+        PARTITION BY {names(f"m.{name}" for name in _SOURCE)} ORDER BY {newest_first("earlier")}
+    ) = 1
+"""
+
+
+def _on_old_key(columns: Columns, other: str) -> str:
+    return " AND ".join(f"{other}.{c.value} = m.old_{c.value}" for c in columns.key)
+
+
+def _same_key(columns: Columns, left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{c.value} = {right}.{c.value}" for c in columns.key)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.execute(query).fetchall()[0][0])
