@@ -19,7 +19,8 @@ from connectors.errors import PositionLost, ServiceUnavailable
 from connectors.streams.protocol import MESSAGES, READ_ANEW, Positions, RawBatch, StreamPartition
 
 _REQUEST_SECONDS = 30.0
-_POLL_SECONDS = 0.25
+# A poll waits for as many messages as it asks for, and transaction markers never come: so none waits for long.
+_POLL_SECONDS = 0.02
 _IDLE_POLLS = int(60 / _POLL_SECONDS)
 
 
@@ -46,6 +47,8 @@ class KafkaStream:
                 "auto.offset.reset": "error",
                 # By default librdkafka pauses for a second once its queue is full.
                 "fetch.queue.backoff.ms": 10,
+                # So long the broker holds back that a partition is at its end.
+                "fetch.wait.max.ms": 20,
                 "queued.max.messages.kbytes": 131_072,
             }
         )
@@ -155,7 +158,8 @@ class KafkaStream:
 
     def _partitions(self) -> list[StreamPartition]:
         try:
-            names = [t for t in self._admin.list_topics(timeout=_REQUEST_SECONDS).topics if self._is_ours(t)]
+            # Asked by the consumer, which then knows where to fetch from: by itself it would look after a second.
+            names = [t for t in self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics if self._is_ours(t)]
             described = self._admin.describe_topics(TopicCollection(names)) if names else {}
             topics = [future.result(_REQUEST_SECONDS) for future in described.values()]
         except KafkaException as error:
