@@ -1,80 +1,19 @@
 """Real services for the integration tests, started once per session."""
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
-from psycopg import sql
-from psycopg.errors import ObjectInUse
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connectors.settings import (
-    CdcSettings,
-    ConnectSettings,
-    KafkaSettings,
-    LakeSettings,
-    PostgresSettings,
-    Settings,
-)
-from deployments.stack.connect import ConnectService
-from deployments.stack.kafka import KafkaService
-from deployments.stack.ports import pick_ports
-from deployments.stack.postgres import ADMIN, PostgresService
-from deployments.stack.start import start_together, stop_in_order
-
-
-@dataclass(frozen=True)
-class StackServices:
-    """The running services."""
-
-    postgres: PostgresService
-    kafka: KafkaService
-    connect: ConnectService
+from connectors.settings import ConnectSettings, KafkaSettings, PostgresSettings, Settings
+from tests.services import StackServices, fresh_database, fresh_settings, running_services
 
 
 @pytest.fixture(scope="session")
 def stack_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackServices]:
     """PostgreSQL, Kafka and Kafka Connect with Debezium, in a temporary folder."""
-    folder = tmp_path_factory.mktemp("stack")
-    ports = pick_ports(["postgres", "kafka", "kafka_controller", "connect"])
-    postgres = PostgresService(folder / "postgres", port=ports["postgres"])
-    kafka = KafkaService(folder / "kafka", port=ports["kafka"], controller_port=ports["kafka_controller"])
-    connect = ConnectService(folder / "connect", port=ports["connect"], bootstrap_servers=kafka.address)
-    services = [postgres, kafka, connect]
-    try:
-        start_together(services)
-        yield StackServices(postgres, kafka, connect)
-    finally:
-        stop_in_order(services)
-        postgres.delete_data()
-
-
-@contextmanager
-def fresh_database(stack_services: StackServices) -> Iterator[PostgresSettings]:
-    """A fresh, empty database; dropped with its replication slots at the end."""
-    postgres = stack_services.postgres
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    postgres.create_database(name)
-    yield PostgresSettings(host="127.0.0.1", port=postgres.port, user=ADMIN, password=postgres.password, database=name)
-    # A connector that is being deleted may take its slot once more.
-    for attempt in Retrying(
-        retry=retry_if_exception_type(ObjectInUse), stop=stop_after_delay(60), wait=wait_fixed(0.2)
-    ):
-        with attempt:
-            _drop(postgres, name)
-
-
-def _drop(postgres: PostgresService, database: str) -> None:
-    with postgres.connect() as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
-        connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [database]
-        )
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+    with running_services(tmp_path_factory.mktemp("stack")) as services:
+        yield services
 
 
 @pytest.fixture
@@ -94,21 +33,6 @@ def kafka(stack_services: StackServices) -> KafkaSettings:
 def connect(stack_services: StackServices) -> ConnectSettings:
     """Kafka Connect."""
     return ConnectSettings(url=stack_services.connect.address)
-
-
-@contextmanager
-def fresh_settings(stack_services: StackServices, database: PostgresSettings, root: Path) -> Iterator[Settings]:
-    """All settings, with a source name and a lake of their own; the connector is deleted at the end."""
-    connect = ConnectSettings(url=stack_services.connect.address)
-    settings = Settings(
-        postgres=database,
-        kafka=KafkaSettings(bootstrap_servers=stack_services.kafka.address),
-        connect=connect,
-        cdc=CdcSettings(source=f"t{uuid.uuid4().hex[:12]}"),
-        lake=LakeSettings(root=str(root)),
-    )
-    yield settings
-    httpx.delete(f"{connect.url}/connectors/lakehouse-{settings.cdc.source}", timeout=60)
 
 
 @pytest.fixture

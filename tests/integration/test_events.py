@@ -10,8 +10,8 @@ from connectors.postgres.connection import connect
 from connectors.quality.reconcile import reconcile_source
 from connectors.source import register_source
 from tests.cases.case import all_cases
-from tests.integration.conftest import fresh_database, fresh_settings
 from tests.lake import drain, open_lake
+from tests.services import fresh_database, fresh_settings
 
 CASES = {type(case).__module__.rpartition(".")[2]: case for case in all_cases()}
 
