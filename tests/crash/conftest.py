@@ -1,5 +1,43 @@
-"""The services of the integration tests."""
+"""A world that the tests share, until a fault breaks it."""
 
+import os
+import random
+from contextlib import ExitStack
+
+import pytest
+
+from tests.crash.world import fresh_world
 from tests.integration.conftest import connect, database, kafka, settings, stack_services
 
 __all__ = ["connect", "database", "kafka", "settings", "stack_services"]
+
+SEED = os.environ.get("LAKEHOUSE_TORTURE_SEED") or str(random.SystemRandom().randrange(10**6))
+
+
+def pytest_report_header(config):
+    return f"faults: LAKEHOUSE_TORTURE_SEED={SEED}"
+
+
+@pytest.fixture
+def rng(request):
+    """Random numbers of this test; the same ones for the same seed."""
+    return random.Random(f"{SEED}/{request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def worlds(stack_services, tmp_path_factory):
+    """At the most one world, and what closes it."""
+    with ExitStack() as stack:
+        yield stack, {}
+
+
+@pytest.fixture
+def world(worlds, stack_services, tmp_path_factory):
+    """A world in which everything is well; the next test gets another one if this test breaks it."""
+    stack, found = worlds
+    if not found:
+        found["world"] = stack.enter_context(fresh_world(stack_services, tmp_path_factory.mktemp("world")))
+    yield found["world"]
+    if not found["world"].whole:
+        found.clear()
+        stack.close()

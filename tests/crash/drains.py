@@ -1,0 +1,109 @@
+"""Drains in processes of their own, which a fault may kill, stop or starve.
+
+They are forked from a server that has imported everything and opened nothing: to import takes longer than to drain.
+"""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from dataclasses import dataclass
+
+from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.errors import TransientError
+
+_PATIENCE_SECONDS = 240
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a drain ended.
+
+    Attributes:
+        killed: It died of SIGKILL.
+        error: Traceback of what it raised; None if it went well, or died.
+        transient: What it raised says that trying again may succeed.
+    """
+
+    killed: bool
+    error: str | None = None
+    transient: bool = False
+
+    @property
+    def clean(self):
+        """It did all there was to do."""
+        return not self.killed and self.error is None
+
+    @property
+    def as_designed(self):
+        """It did all there was to do, or says that trying again may succeed."""
+        return self.clean or self.transient
+
+
+class Drain:
+    """One bounded drain with the merges after it, which runs from now on.
+
+    Args:
+        settings: The source and the lake.
+        lsn: The marker to drain through.
+        environment: Variables of the process, above the usual ones.
+        prepare: Called in the process before anything else; a module's function, or a partial of one.
+    """
+
+    def __init__(self, settings, lsn, *, environment=None, prepare=None):
+        # The server has the environment of its own start.
+        addresses = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        self._outcome, theirs = _processes.Pipe(duplex=False)
+        arguments = (settings, lsn, {**addresses, **(environment or {})}, prepare, theirs)
+        self._process = _processes.Process(target=_run, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    @property
+    def running(self):
+        """Whether it has not ended yet."""
+        return self._process.is_alive()
+
+    def send(self, number):
+        """Sends a signal."""
+        os.kill(self._process.pid, number)
+
+    def kill(self):
+        """Kills it with -9; returns whether it had not ended yet."""
+        self._process.kill()
+        return self.wait().killed
+
+    def ended_within(self, seconds):
+        """Waits so long at the most; returns whether it has ended."""
+        self._process.join(seconds)
+        return not self.running
+
+    def wait(self):
+        """Waits for the end."""
+        if not self.ended_within(_PATIENCE_SECONDS):
+            self._process.kill()
+            self._process.join()
+            raise AssertionError(f"a drain did not end within {_PATIENCE_SECONDS} s")
+        if self._process.exitcode == -signal.SIGKILL:
+            return Outcome(killed=True)
+        try:
+            return self._outcome.recv()
+        except EOFError:
+            return Outcome(killed=False, error=f"it ended with exit code {self._process.exitcode}")
+
+
+def _run(settings, lsn, environment, prepare, outcome):
+    os.environ.update(environment)
+    try:
+        if prepare is not None:
+            prepare()
+        drain_source(settings, through_lsn=lsn)
+        for table in pending_tables(settings):
+            merge_table(settings, table)
+    except BaseException as error:  # noqa: BLE001 - the edge of the process: whoever waits for it looks at this
+        outcome.send(Outcome(killed=False, error=traceback.format_exc(), transient=isinstance(error, TransientError)))
+    else:
+        outcome.send(Outcome(killed=False))
