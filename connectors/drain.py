@@ -136,8 +136,28 @@ def pending_tables(settings: Settings) -> list[TableName]:
     return pending
 
 
-def merge_table(settings: Settings, table: TableName) -> MergeReport:
+def open_silver(settings: Settings, table: TableName, *, at: str | None = None) -> SilverTable:
+    """Opens the silver table of a source table, or one like it at another address.
+
+    Raises:
+        ConfigurationError: There is no such table in this source.
+    """
+    layout = _layout(settings)
+    contract = _contracts(layout).get(table)
+    if contract is None:
+        raise ConfigurationError(
+            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
+        )
+    return SilverTable(layout, contract, placeholder=_life(layout).placeholder, uri=at)
+
+
+def merge_table(settings: Settings, table: TableName, *, into: str | None = None) -> MergeReport:
     """Merges into one silver table what bronze holds for it, in slices of bounded size.
+
+    Args:
+        settings: The source and the lake.
+        table: The source table.
+        into: Address of another table than the source table's own.
 
     Raises:
         CommitConflict: Other merges of this table won every race.
@@ -146,18 +166,13 @@ def merge_table(settings: Settings, table: TableName) -> MergeReport:
     """
     began = time.monotonic()
     layout = _layout(settings)
-    contract = _contracts(layout).get(table)
-    if contract is None:
-        raise ConfigurationError(
-            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
-        )
+    silver = open_silver(settings, table, at=into)
     life = _life(layout)
-    silver = SilverTable(layout, contract, placeholder=life.placeholder)
     changes = rejected = 0
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
         bronze = BronzeLog(layout)
         try:
-            for report in _merge_slices(bronze, silver, contract, settings=settings):
+            for report in _merge_slices(bronze, silver, settings):
                 changes, rejected = changes + report.changes, rejected + report.rejected
             if _awaits_epoch(silver, table, life, bronze):
                 silver.begin_epoch(life.epoch)
@@ -169,9 +184,8 @@ def merge_table(settings: Settings, table: TableName) -> MergeReport:
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
 
 
-def _merge_slices(
-    bronze: BronzeLog, silver: SilverTable, contract: TableContract, *, settings: Settings
-) -> Iterator[SliceReport]:
+def _merge_slices(bronze: BronzeLog, silver: SilverTable, settings: Settings) -> Iterator[SliceReport]:
+    contract = silver.contract
     files = bronze.files(after_batch=silver.batch).get(str(contract.table), [])
     if contract.key and bronze.partitions(topic_name(settings.cdc.source, contract.table)) > 1:
         # An older change may be in a newer batch, by another stream partition: all that is pending is one slice.

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 
-FAILPOINTS = ("polled", "bronze-committed", "quarantined", "silver-committed", "before-group-commit")
+FAILPOINTS = ("polled", "bronze-committed", "quarantined", "silver-committed", "silver-replaced", "before-group-commit")
 VARIABLE = "LAKEHOUSE_FAILPOINT"
 
 _passages: Counter[str] = Counter()

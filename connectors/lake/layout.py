@@ -66,6 +66,10 @@ class LakeLayout:
         """The current rows of a source table."""
         return f"{self.root}/silver/{self.source}/{folder(table.schema)}/{folder(table.name)}"
 
+    def rebuild(self, table: TableName) -> str:
+        """Where a silver table is made anew, until it takes the old one's place."""
+        return f"{self.root}/silver/{self.source}~rebuild/{folder(table.schema)}/{folder(table.name)}"
+
 
 def view_name(table: TableName) -> str:
     """Name of a silver table's view in DuckDB's schema `silver`: `orders`, or `sales__orders` outside `public`."""

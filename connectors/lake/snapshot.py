@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import duckdb
+from deltalake import DeltaTable
 from deltalake.schema import PrimitiveType
 
 from connectors.errors import ConfigurationError, ContractMismatch
@@ -60,9 +61,12 @@ class PinnedTable:
     def views(self) -> dict[str, str]:
         """The table's views: name and query."""
         name = view_name(self.table)
-        if self.is_history:
-            return {name: self._current_of_history(), f"{name}__history": self._rows()}
-        return {name: f"{self._rows()} WHERE NOT _cdc_deleted"}
+        return {name: self.current, **({f"{name}__history": self._rows()} if self.is_history else {})}
+
+    @property
+    def current(self) -> str:
+        """Query of the rows that the source has."""
+        return self._current_of_history() if self.is_history else f"{self._rows()} WHERE NOT _cdc_deleted"
 
     def _rows(self) -> str:
         """Query of all rows, each column exactly of its declared type, also where a file, or every file, lacks it."""
@@ -130,14 +134,19 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
             connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{quote_identifier(name)} AS {query}")
 
 
+def pin_table(name: TableName, uri: str, table: DeltaTable) -> PinnedTable:
+    """Remembers what an opened silver table holds."""
+    columns = tuple((field.name, _duckdb_type(name, field.type)) for field in table.schema().fields)
+    files = tuple(file["path"] for file in data_files(uri, table))
+    return PinnedTable(name, table.version(), files, columns)
+
+
 def _pin(layout: LakeLayout, names: Iterable[TableName]) -> Iterator[PinnedTable]:
     for name in sorted(names):
         uri = layout.silver(name)
         table = open_table(uri)
         if table is not None:
-            columns = tuple((field.name, _duckdb_type(name, field.type)) for field in table.schema().fields)
-            files = tuple(file["path"] for file in data_files(uri, table))
-            yield PinnedTable(name, table.version(), files, columns)
+            yield pin_table(name, uri, table)
 
 
 def _duckdb_type(table: TableName, delta_type: object) -> str:

@@ -1,6 +1,7 @@
 """One way to open, create and read tables, in a folder and on S3."""
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -61,6 +62,18 @@ def ensure_table(
         if found is None:
             raise
         return found
+
+
+def delete_table(uri: str) -> None:
+    """Removes a table, with all its files and versions, if there is one."""
+    if is_remote(uri):
+        import s3fs  # noqa: PLC0415 - as above
+
+        filesystem = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+        if filesystem.exists(uri):
+            filesystem.rm(uri, recursive=True)
+    else:
+        shutil.rmtree(uri, ignore_errors=True)
 
 
 def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:

@@ -64,7 +64,10 @@ class KafkaStream:
 
     def end_positions(self) -> Positions:
         """Returns the last stable offset of every partition."""
-        return self._offsets(self._partitions(), OffsetSpec.latest())
+        partitions = self._partitions()
+        ends = self._offsets(partitions, OffsetSpec.latest())
+        # A partition added meanwhile may hold older changes than the ends of the others.
+        return ends if self._partitions() == partitions else self.end_positions()
 
     def seek(self, positions: Positions) -> None:
         """Reads on from these positions.
@@ -164,7 +167,7 @@ class KafkaStream:
             topics = [future.result(_REQUEST_SECONDS) for future in described.values()]
         except KafkaException as error:
             raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
-        return [StreamPartition(t.name, str(t.topic_id), p.id) for t in topics for p in t.partitions]
+        return sorted(StreamPartition(t.name, str(t.topic_id), p.id) for t in topics for p in t.partitions)
 
     def _is_ours(self, topic: str) -> bool:
         return topic.startswith(self._prefix) and topic != f"{self._prefix}transaction"

@@ -49,7 +49,7 @@ DELETE FROM log WHERE note = 'note 2';
 """
 
 KILLS = [
-    *(name for name in FAILPOINTS if name not in ("silver-committed", "quarantined")),
+    *(name for name in FAILPOINTS if name not in ("silver-committed", "quarantined", "silver-replaced")),
     *(f"{name}:{n}" for name in ("silver-committed", "quarantined") for n in range(1, TABLES + 1)),
     "polled:2",
     "bronze-committed:2",

@@ -56,20 +56,23 @@ class SilverTable:
         layout: Addresses of the lake.
         contract: The table's contract.
         placeholder: What the source's events carry in place of a value that a change leaves out.
+        uri: Address of a table that is not, or not yet, the source table's own.
     """
 
-    def __init__(self, layout: LakeLayout, contract: TableContract, *, placeholder: str) -> None:
+    def __init__(
+        self, layout: LakeLayout, contract: TableContract, *, placeholder: str, uri: str | None = None
+    ) -> None:
         self._layout = layout
-        self._contract = contract
+        self.contract = contract
         self._placeholder = placeholder
         self._columns: Columns = columns_of(contract)
-        self._uri = layout.silver(contract.table)
+        self.uri = uri or layout.silver(contract.table)
         self.schema = silver_schema(contract)
         self.reload()
 
     def reload(self) -> Self:
         """Looks at the newest version."""
-        self.table: DeltaTable = ensure_table(self._uri, self.schema, configuration=_CONFIGURATION)
+        self.table: DeltaTable = ensure_table(self.uri, self.schema, configuration=_CONFIGURATION)
         self.progress = SilverProgress.of(self.table)
         return self
 
@@ -97,9 +100,9 @@ class SilverTable:
             if through is not None:
                 messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
             floor = self._floor(connection)
-            if self._contract.key:
-                fold_with_stored(connection, self.table, uri=self._uri, columns=self._columns, floor=floor)
-            rejected = quarantine_rejected(connection, self._layout, table=self._contract.table, messages=messages)
+            if self.contract.key:
+                fold_with_stored(connection, self.table, uri=self.uri, columns=self._columns, floor=floor)
+            rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
             failpoint("quarantined")
             self._write(connection, floor, up_to_batch=messages.up_to_batch)
         failpoint("silver-committed")
@@ -113,7 +116,7 @@ class SilverTable:
         """
         with duckdb_connection(self._layout.root) as connection:
             self._decode(connection, Messages([], self.batch, self.batch))
-            if self._contract.key:
+            if self.contract.key:
                 fold_changes(connection, self._columns)
             self._write(connection, Floor(BEGINNING._replace(epoch=epoch)), up_to_batch=self.batch)
 
@@ -126,7 +129,7 @@ class SilverTable:
 
     def _decode(self, connection: duckdb.DuckDBPyConnection, messages: Messages) -> int:
         """Makes the table `changes`; returns how many events there are."""
-        has_key = bool(self._contract.key)
+        has_key = bool(self.contract.key)
         query = decode_sql(self._columns, messages, placeholder=self._placeholder, both_images=not has_key)
         connection.execute(f"CREATE TEMP TABLE changes AS {query}")
         [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
@@ -147,11 +150,11 @@ class SilverTable:
 
     def _write(self, connection: duckdb.DuckDBPyConnection, floor: Floor | None, *, up_to_batch: int) -> None:
         progress = SilverProgress(up_to_batch, self.progress.floor if floor is None else floor.position)
-        write = merge_folded if self._contract.key else append_images
+        write = merge_folded if self.contract.key else append_images
         write(
             connection,
             self.table,
-            uri=self._uri,
+            uri=self.uri,
             schema=self.schema,
             columns=self._columns,
             floor=floor,
@@ -161,7 +164,7 @@ class SilverTable:
 
     def _check_shape(self, connection: duckdb.DuckDBPyConnection) -> None:
         strange = connection.execute("SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL LIMIT 1")
-        own = [name for name in self.schema.names if name not in {c.name for c in self._contract.columns}]
+        own = [name for name in self.schema.names if name not in {c.name for c in self.contract.columns}]
         for (shape,) in strange.fetchall():
             self._check_columns([*shape, *own], of="events do")
 
@@ -170,10 +173,10 @@ class SilverTable:
         differences = [f"+{n}" for n in sorted(set(found) - known)] + [f"-{n}" for n in sorted(known - set(found))]
         if differences:
             raise ContractMismatch(
-                f"{self._contract.table}: {of} not have the contract's columns: {', '.join(differences)}",
+                f"{self.contract.table}: {of} not have the contract's columns: {', '.join(differences)}",
                 hint="the table changed at the source, which silver does not follow yet: "
                 "it is held at its last state, its events are safe in bronze",
-                table=self._contract.table,
+                table=self.contract.table,
             )
 
 

@@ -29,6 +29,5 @@ class SilverProgress:
         return cls(batch, max(BEGINNING, Position(*floor)))
 
     def as_transactions(self) -> dict[str, int]:
-        """What a commit carries; a floor that is the beginning goes without saying."""
-        floor = {} if self.floor == BEGINNING else dict(zip(_FLOOR, self.floor, strict=True))
-        return {_BATCH: self.batch, **floor}
+        """What a commit carries."""
+        return {_BATCH: self.batch, **dict(zip(_FLOOR, self.floor, strict=True))}

@@ -1,0 +1,70 @@
+"""A silver table takes the place of another one in a single commit: whoever reads sees the old rows, or the new."""
+
+from deltalake import DeltaTable, WriterProperties, write_deltalake
+
+from connectors.changes.columns import names
+from connectors.errors import ContractMismatch
+from connectors.lake.commits import committing, with_progress
+from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.stored import stored_rows
+from connectors.lake.snapshot import pin_table
+from connectors.lake.storage import duckdb_connection
+from connectors.postgres.identifiers import quote_identifier
+
+_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+
+
+def compare_rows(old: SilverTable, new: SilverTable) -> tuple[int, int]:
+    """Returns how many rows the new table has, and how many only one of the two has.
+
+    Raises:
+        ContractMismatch: The new table has two rows of one key.
+    """
+    contract = new.contract
+    columns = names(quote_identifier(c.name) for c in contract.columns)
+    keys = names(map(quote_identifier, contract.key))
+    distinct = f"count(DISTINCT ({keys}))" if keys else "count(*)"
+    ours = f"SELECT {columns} FROM ({pin_table(contract.table, new.uri, new.table).current})"
+    theirs = f"SELECT {columns} FROM ({pin_table(contract.table, old.uri, old.table).current})"
+    with duckdb_connection(new.uri) as connection:
+        [(rows, different_keys)] = connection.execute(f"SELECT count(*), {distinct} FROM ({ours})").fetchall()
+        if rows != different_keys:
+            raise ContractMismatch(
+                f"{contract.table}: made anew, it has {rows} rows of {different_keys} keys; the old one stays in place",
+                hint="was the key changed at the source? `lakehouse source remove` and `register` read all tables anew",
+                table=contract.table,
+            )
+        if not {c.name for c in contract.columns} <= set(old.table.schema().to_arrow().names):
+            return rows, rows
+        only_one = f"(({ours}) EXCEPT ALL ({theirs})) UNION ALL (({theirs}) EXCEPT ALL ({ours}))"
+        [(differing,)] = connection.execute(f"SELECT count(*) FROM ({only_one})").fetchall()
+    return rows, differing
+
+
+def replace_rows(silver: SilverTable, new: SilverTable) -> None:
+    """Takes over the rows, the columns and the progress of a table that was made beside this one.
+
+    Raises:
+        CommitConflict: A merge committed first: bring the new one up to it, and try again.
+    """
+    relation = stored_rows(new.table, new.uri)
+    with duckdb_connection(new.uri) as connection, committing(silver.table):
+        columns = names(map(quote_identifier, new.schema.names))
+        rows = None if relation is None else connection.sql(f"SELECT {columns} FROM {relation}")
+        write_deltalake(
+            silver.table,
+            new.schema.empty_table() if rows is None else rows.to_arrow_reader().cast(new.schema),
+            mode="overwrite",
+            schema_mode="overwrite",
+            writer_properties=_WRITER,
+            commit_properties=with_progress({**new.progress.as_transactions(), _name(new.table): 1}),
+        )
+
+
+def has_replaced(silver: SilverTable, other: DeltaTable) -> bool:
+    """Whether the rows of another table were taken over."""
+    return silver.table.transaction_version(_name(other)) is not None
+
+
+def _name(table: DeltaTable) -> str:
+    return f"v1/replaced-by/{table.metadata().id}"

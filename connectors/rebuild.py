@@ -1,0 +1,74 @@
+"""Silver made anew from bronze: without the source, beside the old table, switched at once."""
+
+import time
+from dataclasses import dataclass
+
+from connectors.drain import merge_table, open_silver
+from connectors.errors import CommitConflict
+from connectors.failpoints import failpoint
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
+from connectors.lake.storage import delete_table, open_table
+from connectors.postgres.identifiers import TableName
+from connectors.settings import Settings
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class RebuildReport:
+    """What a rebuild came to.
+
+    Attributes:
+        table: The source table.
+        changes: Change events read from bronze, by this run.
+        rows: Rows of the table, as readers see it.
+        differing: How many rows the old table lacked, or had too many, or had otherwise.
+        version: Delta version of the silver table that has the new rows.
+        seconds: Duration.
+    """
+
+    table: TableName
+    changes: int
+    rows: int
+    differing: int
+    version: int
+    seconds: float
+
+
+def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
+    """Makes a silver table anew from all that bronze holds of it; readers of the old one are not disturbed.
+
+    A run that was killed is gone on with by the next one, from the batch that it had reached.
+
+    Raises:
+        CommitConflict: Merges of this table won every race.
+        ConfigurationError: There is no such table in this source.
+        ContractMismatch: The new table would have two rows of one key.
+    """
+    began = time.monotonic()
+    silver = open_silver(settings, table)
+    beside = LakeLayout(settings.lake.root, settings.cdc.source).rebuild(table)
+    _discard_stale(silver, beside)
+    changes = 0
+    for attempt in range(1, _ATTEMPTS + 1):
+        changes += merge_table(settings, table, into=beside).changes
+        new = open_silver(settings, table, at=beside)
+        rows, differing = compare_rows(silver.reload(), new)
+        try:
+            replace_rows(silver, new)
+            break
+        except CommitConflict:
+            if attempt == _ATTEMPTS:
+                raise
+    failpoint("silver-replaced")
+    delete_table(beside)
+    return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
+
+
+def _discard_stale(silver: SilverTable, beside: str) -> None:
+    """Removes what an earlier rebuild left, unless it can be gone on with."""
+    left = open_table(beside)
+    if left is not None and (has_replaced(silver, left) or left.schema().to_arrow().names != silver.schema.names):
+        delete_table(beside)

@@ -1,0 +1,131 @@
+"""A silver table made anew from bronze equals the one that was merged step by step, and takes its place at once."""
+
+import pytest
+
+from connectors.drain import merge_table, open_silver, pending_tables
+from connectors.errors import ConfigurationError
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import ensure_epoch, record_contracts
+from connectors.lake.layout import LakeLayout
+from connectors.lake.reader import query_lake
+from connectors.lake.silver.replace import replace_rows
+from connectors.lake.storage import open_table
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import ServerIdentity
+from connectors.rebuild import rebuild_silver
+from connectors.settings import CdcSettings, LakeSettings, Settings
+from tests.events import event, raw_batch
+from tests.unit.test_merge import KEYED, KEYLESS, row
+
+TABLE = TableName("public", "t")
+EVENTS = [
+    event("r", row(1, "a", "x"), lsn=10),
+    event("r", row(2, "b", "y"), lsn=10, snapshot="last"),
+    event("u", row(1, "A", "x"), lsn=30, prev=25),
+    event("d", row(2, None, None), lsn=40, prev=35),
+    (b"{}", b"{broken", [("lakehouse.epoch", b"1")]),
+    event("c", row(3, "c", "z"), lsn=50, prev=45),
+    event("t", lsn=60, prev=55),
+    event("c", row(4, "d", "w"), lsn=70, prev=65),
+]
+
+
+class Source:
+    """A registered source without its services: what is in its lake."""
+
+    def __init__(self, root, contract):
+        self.settings = Settings(lake=LakeSettings(root=root), cdc=CdcSettings(source="s"))
+        self.layout = LakeLayout(self.settings.lake.root, "s")
+        record_contracts(self.layout, [contract], 0)
+        identity = ServerIdentity(system_identifier="1", timeline=1)
+        ensure_epoch(self.layout, slot="s", slot_exists=False, identity=identity, tables=[contract.table])
+        self.offset = 0
+
+    def receive(self, *messages):
+        raw = raw_batch(list(messages), first_offset=self.offset)
+        BronzeLog(self.layout).append(raw, tables={"s.public.t": "public.t"})
+        self.offset += len(messages)
+
+    def rows(self):
+        with query_lake(self.settings, "SELECT id, name, big FROM silver.t ORDER BY ALL") as result:
+            return result.fetchall()
+
+    def corrupt(self):
+        open_table(self.layout.silver(TABLE)).delete()
+
+
+@pytest.fixture(params=[KEYED, KEYLESS], ids=["keyed", "keyless"])
+def source(tmp_path, monkeypatch, request):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    source = Source(str(tmp_path / "lake"), request.param)
+    for message in EVENTS:
+        source.receive(message)
+        merge_table(source.settings, TABLE)
+    return source
+
+
+def test_rebuilt_table_is_the_merged_one(source):
+    before = source.rows()
+    report = rebuild_silver(source.settings, TABLE)
+    assert (report.rows, report.differing) == (len(before), 0)
+    assert source.rows() == before != []
+    assert open_table(source.layout.rebuild(TABLE)) is None
+
+
+def test_rebuild_repairs_silver_and_says_how_much_was_wrong(source):
+    before = source.rows()
+    source.corrupt()
+    assert source.rows() == []
+    assert rebuild_silver(source.settings, TABLE).differing == len(before)
+    assert source.rows() == before
+
+
+def test_merges_go_on_from_where_the_rebuild_got(source):
+    rebuild_silver(source.settings, TABLE)
+    assert pending_tables(source.settings) == []
+    source.receive(EVENTS[0], event("c", row(5, "e", "v"), lsn=80, prev=75))
+    merge_table(source.settings, TABLE)
+    assert (5, "e", "v") in source.rows()
+    assert (1, "a", "x") not in source.rows()
+
+
+def test_rebuild_takes_what_is_not_merged_yet(source):
+    source.receive(event("c", row(5, "e", "v"), lsn=80, prev=75))
+    rebuild_silver(source.settings, TABLE)
+    assert (5, "e", "v") in source.rows()
+    assert pending_tables(source.settings) == []
+
+
+def test_readers_of_the_old_version_are_not_disturbed(source):
+    old = open_table(source.layout.silver(TABLE))
+    version, files = old.version(), old.file_uris()
+    rebuild_silver(source.settings, TABLE)
+    old.load_as_version(version)
+    assert old.file_uris() == files
+
+
+def test_rejected_messages_are_quarantined_once(source):
+    rebuild_silver(source.settings, TABLE)
+    assert open_table(source.layout.quarantine).count() == 1
+
+
+def test_rebuild_goes_on_where_a_killed_one_stopped(source):
+    """A killed rebuild leaves a table beside the old one, which has reached some batch."""
+    before = source.rows()
+    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    source.receive(event("c", row(5, "e", "v"), lsn=80, prev=75))
+    assert rebuild_silver(source.settings, TABLE).changes == 1
+    assert source.rows() == sorted([*before, (5, "e", "v")])
+
+
+def test_rebuild_never_goes_on_from_one_that_was_finished(source):
+    """Killed after the switch, a rebuild leaves its table behind."""
+    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    finished = open_silver(source.settings, TABLE, at=source.layout.rebuild(TABLE))
+    replace_rows(open_silver(source.settings, TABLE), finished)
+    assert rebuild_silver(source.settings, TABLE).changes == len(EVENTS)
+
+
+def test_unknown_table_is_refused(source):
+    with pytest.raises(ConfigurationError, match="not a captured table"):
+        rebuild_silver(source.settings, TableName("public", "nonesuch"))
