@@ -24,6 +24,7 @@ _TABLES = """
 """
 
 # `base` walks from a domain to what it is made of; its innermost row has the type that travels.
+# A key that is checked at commit is none: until then two rows may share it.
 # A type keeps its bare name if PostgreSQL or an extension brought it: a type of the user's own
 # may be called `date` and must not be taken for PostgreSQL's.
 _COLUMNS = """
@@ -79,7 +80,7 @@ _COLUMNS = """
                  FROM pg_index i
                  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS u(attnum, at)
                  JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = u.attnum
-                 WHERE i.indrelid = w.oid AND u.at <= i.indnkeyatts
+                 WHERE i.indrelid = w.oid AND u.at <= i.indnkeyatts AND i.indimmediate
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
            a.attname, a.attnotnull, a.attstorage, a.attgenerated, a.attndims, c.type_name, c.modifier

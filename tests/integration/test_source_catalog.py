@@ -76,10 +76,13 @@ def test_the_key_is_the_one_that_identifies_a_row(database: PostgresSettings) ->
             ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_index_key;
             CREATE TABLE keyless (a int UNIQUE);
             ALTER TABLE keyless REPLICA IDENTITY FULL;
+            CREATE TABLE later (a int PRIMARY KEY DEFERRABLE);
+            ALTER TABLE later REPLICA IDENTITY FULL;
         """)
         tables = read_tables(connection, list_tables(connection))
     assert [(t.contract.key, t.contract.replica_identity, t.identified) for t in tables] == [
         (("b", "a"), "index", True),
+        ((), "full", True),
         ((), "full", True),
     ]
 
