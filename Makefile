@@ -55,7 +55,7 @@ format: .venv/.synced ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt
 
-docs: .venv/.synced ## Write the generated pages: settings, commands, .env.example
+docs: .venv/.synced ## Write the generated pages: settings, commands, events, .env.example
 	$(BIN)/python docs/generate.py
 
 lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade takes the newest versions)

@@ -1,4 +1,4 @@
-"""Writes the pages that follow from the code: `.env.example`, `docs/settings.md`, `docs/commands.md`.
+"""Writes the pages that follow from the code: `.env.example`, and in `docs` settings, commands and events.
 
 `python docs/generate.py` writes them; with `--check` it writes nothing and fails when one is not in step.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from connectors.changes.events import EVENTS
 from connectors.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +47,7 @@ def main(*, check: bool) -> int:
         ".env.example": env_example(groups),
         "docs/settings.md": settings_page(groups),
         "docs/commands.md": commands_page(),
+        "docs/events.md": events_page(),
     }
     stale = [path for path, text in pages.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if check:
@@ -107,6 +109,21 @@ def commands_page() -> str:
         subprocess.run([sys.executable, "-m", "typer", *source], cwd=ROOT, check=True, capture_output=True)
         text = page.read_text().strip()
     return f"{text.replace('# `lakehouse`', '# Commands', 1)}\n"
+
+
+def events_page() -> str:
+    """The reference of events."""
+    lines = [
+        "# Events",
+        "",
+        "What can happen at the source and to the stream, and what the lake makes of it.",
+        "`op` is Debezium's name of an operation.",
+        "Written by `make docs` from `connectors/changes/events.py`; every row is proven by a test.",
+    ]
+    for heading, events in EVENTS.items():
+        lines += ["", f"## {heading}", "", "| event | arrives as | bronze | silver |", "|---|---|---|---|"]
+        lines += [f"| {event.name} | {event.arrives} | {event.bronze} | {event.silver} |" for event in events]
+    return "\n".join(lines) + "\n"
 
 
 def _default(field: FieldInfo) -> str:

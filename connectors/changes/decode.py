@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.changes.columns import Column, Columns, names
-from connectors.changes.envelope import EVENT_KINDS, OLD_KEY_HEADER, structure
+from connectors.changes.envelope import OLD_KEY_HEADER, structure
+from connectors.changes.events import OPERATIONS
 from connectors.debezium.config import EPOCH_HEADER
 from connectors.debezium.placeholder import written
 from connectors.postgres.identifiers import quote_literal
@@ -126,7 +127,7 @@ def _outputs(columns: Columns, *, both_images: bool) -> str:
 
 def _reason(columns: Columns, *, both_images: bool) -> str:
     key_missing = " OR ".join(f"raw_{c.value} IS NULL" for c in columns.key) or "FALSE"
-    kinds = names(quote_literal(op) for op in EVENT_KINDS)
+    kinds = names(quote_literal(op) for op in OPERATIONS)
     return f"""CASE
         WHEN not_text THEN 'the value is not UTF-8 text'
         WHEN NOT is_json THEN 'the value is not JSON'

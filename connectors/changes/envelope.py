@@ -1,16 +1,7 @@
-"""Debezium's envelope: the kinds of event, and the fields that are read from it."""
+"""Debezium's envelope: the fields that are read from it."""
 
 import json
 from collections.abc import Sequence
-
-EVENT_KINDS = {
-    "c": "a row was inserted",
-    "u": "a row was updated",
-    "d": "a row was deleted",
-    "r": "a row was read by a snapshot",
-    "t": "the table was truncated",
-}
-"""What an event of a table's topic can say, by its `op`; any other is rejected."""
 
 OLD_KEY_HEADER = "__debezium.oldkey"
 
