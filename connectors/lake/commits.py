@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 
-from connectors.errors import CommitConflict, ServiceUnavailable
+from connectors.errors import CommitConflict
+from connectors.lake.storage import storage_errors
 
 
 def with_progress(progress: Mapping[str, int]) -> CommitProperties:
@@ -25,16 +26,14 @@ def committing(table: DeltaTable) -> Iterator[None]:
 
     Raises:
         CommitConflict: Another writer committed first.
+        ConfigurationError: The storage refuses to be written to.
         ServiceUnavailable: The storage failed; whether the commit was made is to be read from the table.
     """
     try:
-        yield
+        with storage_errors(table.table_uri):
+            yield
     except CommitFailedError as error:
         raise CommitConflict(f"{table.table_uri}: another writer committed first: {error}") from error
-    except (DeltaError, OSError) as error:
-        if "transaction" in str(error).lower() or "conflict" in str(error).lower():
-            raise CommitConflict(f"{table.table_uri}: another writer committed first: {error}") from error
-        raise ServiceUnavailable(f"{table.table_uri}: the commit failed: {error}") from error
 
 
 def commit_progress(table: DeltaTable, schema: pa.Schema, progress: Mapping[str, int]) -> None:

@@ -12,13 +12,13 @@ from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+from deltalake import DeltaTable, write_deltalake
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from connectors.errors import CommitConflict
+from connectors.lake.commits import committing, with_progress
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import ensure_table, open_table
+from connectors.lake.storage import ensure_table, open_table, storage_errors
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import ServerIdentity
@@ -126,7 +126,7 @@ def record_contracts(layout: LakeLayout, contracts: Iterable[TableContract], lsn
         _append(table, [_contract_row(c, len(known.get(c.table, ())), lsn) for c in changed], _CONTRACTS)
         return [contract.table for contract in changed]
 
-    return _optimistic(attempt, layout.contracts)
+    return _optimistic(attempt)
 
 
 def current_life(layout: LakeLayout) -> SourceLife | None:
@@ -156,6 +156,7 @@ def ensure_epoch(
     Raises:
         CommitConflict: Other writers kept committing first.
     """
+    before, captured = current_life(layout), tuple(tables)
 
     def attempt() -> SourceLife:
         table = ensure_table(layout.epochs, _EPOCHS)
@@ -166,15 +167,16 @@ def ensure_epoch(
             system_identifier=identity.system_identifier,
             timeline=identity.timeline,
             placeholder=_new_placeholder() if last is None else last.placeholder,
-            tables=tuple(tables),
+            tables=captured,
         )
-        if slot_exists and last is not None and last.is_of(slot, identity):
+        # A life that was not there before is the one to begin: ours, if the answer was lost, or that of another run.
+        if last is not None and last.is_of(slot, identity) and (slot_exists or last != before):
             return last
         row = {**asdict(life), "tables": [str(name) for name in life.tables], "recorded_at": datetime.now(UTC)}
         _append(table, [row], _EPOCHS)
         return life
 
-    return _optimistic(attempt, layout.epochs)
+    return _optimistic(attempt)
 
 
 def _contract_row(contract: TableContract, known_versions: int, lsn: int) -> dict[str, Any]:
@@ -193,7 +195,8 @@ def _new_placeholder() -> str:
 
 
 def _rows(table: DeltaTable) -> list[dict[str, Any]]:
-    return cast(list[dict[str, Any]], table.to_pyarrow_table().to_pylist())
+    with storage_errors(table.table_uri):
+        return cast(list[dict[str, Any]], table.to_pyarrow_table().to_pylist())
 
 
 def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]:
@@ -218,21 +221,19 @@ def _append(table: DeltaTable, rows: Sequence[dict[str, Any]], schema: pa.Schema
     if not rows:
         return
     number = table.transaction_version(_COMMIT_NUMBER)
-    commit = Transaction(_COMMIT_NUMBER, 0 if number is None else number + 1)
-    write_deltalake(
-        table,
-        pa.Table.from_pylist(list(rows), schema=schema),
-        mode="append",
-        commit_properties=CommitProperties(app_transactions=[commit]),
-    )
+    progress = with_progress({_COMMIT_NUMBER: 0 if number is None else number + 1})
+    with committing(table):
+        write_deltalake(
+            table, pa.Table.from_pylist(list(rows), schema=schema), mode="append", commit_properties=progress
+        )
 
 
-def _optimistic(attempt: Callable[[], Result], uri: str) -> Result:
+def _optimistic(attempt: Callable[[], Result]) -> Result:
     """Reads and commits; where somebody else committed first, reads and commits again."""
     retrying = Retrying(
-        retry=retry_if_exception_type(CommitFailedError), stop=stop_after_attempt(_ATTEMPTS), wait=wait_random(0, 0.2)
+        retry=retry_if_exception_type(CommitConflict),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random(0, 0.2),
+        reraise=True,
     )
-    try:
-        return retrying(attempt)
-    except RetryError as error:
-        raise CommitConflict(f"others committed to {uri} first, {_ATTEMPTS} times in a row") from error
+    return retrying(attempt)

@@ -18,19 +18,20 @@ _HINT = (
 )
 
 
-def open_reader(settings: Settings) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def open_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """Opens DuckDB with silver's views in schema `silver`, pinned now, and gold's schemas if it was ever built.
 
     A dbt run that goes on meanwhile is neither seen nor disturbed.
     """
-    connection = duckdb_connection(settings.lake.root)
-    register_views(connection, pin_silver(settings.lake.root, settings.cdc.source))
-    if gold_file().exists():
-        connection.execute(f"ATTACH {quote_literal(str(gold_file()))} AS gold (READ_ONLY)")
-        schemas = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'gold'").fetchall()
-        path = ",".join(["memory.main", *(f"gold.{quote_identifier(schema)}" for (schema,) in schemas)])
-        connection.execute(f"SET search_path = {quote_literal(path)}")
-    return connection
+    with duckdb_connection(settings.lake.root) as connection:
+        register_views(connection, pin_silver(settings.lake.root, settings.cdc.source))
+        if gold_file().exists():
+            connection.execute(f"ATTACH {quote_literal(str(gold_file()))} AS gold (READ_ONLY)")
+            found = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'gold'")
+            path = ",".join(["memory.main", *(f"gold.{quote_identifier(schema)}" for (schema,) in found.fetchall())])
+            connection.execute(f"SET search_path = {quote_literal(path)}")
+        yield connection
 
 
 @contextmanager
@@ -44,6 +45,6 @@ def query_lake(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyRelation
         try:
             # The table function takes a single SELECT; within another one, that can't hold a clause which writes.
             yield connection.sql("FROM query(?)", params=[sql])
-        except duckdb.Error as error:
+        except duckdb.DatabaseError as error:
             message, *_ = str(error).split("\n\nLINE 1:")  # of our own statement, not of the user's
             raise ConfigurationError(message, hint=_HINT) from error

@@ -1,15 +1,29 @@
 """One way to open, create and read tables, in a folder and on S3."""
 
 import os
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
+
+# What is wrong with the storage comes as text only: delta-rs has one class for it, and DuckDB keeps nothing of what its
+# file system raised but the traceback.
+_OF_STORAGE = re.compile(r"Generic \w+ error|Error performing|local directory|Local path")
+_REFUSALS = re.compile(
+    r"lacked the necessary privileges|lacked valid authentication|PermissionError|ExpiredToken|InvalidToken"
+    r"|NoCredentialsError|[Bb]ucket does not exist|incorrectly configured region"
+    r"|Could not create local directory|PermissionDenied|Permission denied|Read-only file system"
+)
+_RETRY_SECONDS = 60
 
 
 def is_remote(root: str) -> bool:
@@ -21,16 +35,40 @@ def storage_options(root: str) -> dict[str, str]:
     """What delta-rs needs besides the usual `AWS_*` variables, which it reads by itself."""
     if not is_remote(root):
         return {}
-    plain_http = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    return {"AWS_ALLOW_HTTP": "true"} if plain_http else {}
+    # By default a request takes 30 s at the most, and is tried again for three minutes.
+    options = {"retry_timeout": f"{_RETRY_SECONDS}s"}
+    if attempts := os.environ.get("AWS_MAX_ATTEMPTS"):
+        options["max_retries"] = str(int(attempts) - 1)
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["AWS_ALLOW_HTTP"] = "true"
+    return options
+
+
+@contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Turns what delta-rs and DuckDB raise when storage fails into this library's errors.
+
+    Raises:
+        ConfigurationError: The storage refuses, or is not there.
+        ServiceUnavailable: It did not answer, or not to the end; of a commit, the table tells whether it was made.
+    """
+    try:
+        yield
+    except (DeltaError, OSError, duckdb.Error) as error:
+        if not _is_of_storage(error):
+            raise
+        raise _storage_error(where, error) from error
 
 
 def open_table(uri: str) -> DeltaTable | None:
     """Opens a Delta table at its newest version; None if there is none."""
-    try:
-        return DeltaTable(uri, storage_options=storage_options(uri))
-    except TableNotFoundError:
-        return None
+    with storage_errors(uri):
+        try:
+            return DeltaTable(uri, storage_options=storage_options(uri))
+        except TableNotFoundError as error:
+            if _REFUSALS.search(str(error)):
+                raise
+            return None
 
 
 def ensure_table(
@@ -47,46 +85,55 @@ def ensure_table(
     found = open_table(uri)
     if found is not None:
         return found
-    try:
-        return DeltaTable.create(
-            uri,
-            schema,
-            mode="error",
-            partition_by=list(partition_by),
-            configuration=dict(configuration or {}),
-            storage_options=storage_options(uri),
-        )
-    except (CommitFailedError, DeltaError, OSError):
-        # Somebody else may have created it meanwhile; if not, the first error stands.
-        found = open_table(uri)
-        if found is None:
-            raise
-        return found
+    with storage_errors(uri):
+        try:
+            return DeltaTable.create(
+                uri,
+                schema,
+                mode="error",
+                partition_by=list(partition_by),
+                configuration=dict(configuration or {}),
+                storage_options=storage_options(uri),
+                # Who comes second must not create it once more, on top of the first.
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        except (DeltaError, OSError):
+            # Somebody else may have created it meanwhile, or we did and the answer was lost; else the error stands.
+            found = open_table(uri)
+            if found is None:
+                raise
+            return found
 
 
 def delete_table(uri: str) -> None:
     """Removes a table, with all its files and versions, if there is one."""
-    if is_remote(uri):
-        import s3fs  # noqa: PLC0415 - as above
-
-        filesystem = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
-        if filesystem.exists(uri):
-            filesystem.rm(uri, recursive=True)
-    else:
+    if not is_remote(uri):
         shutil.rmtree(uri, ignore_errors=True)
+        return
+    from connectors.lake.s3 import remove  # noqa: PLC0415 - as below
+
+    with storage_errors(uri):
+        remove(uri)
 
 
 def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:
     """Returns the live files of a table's version: delta-rs's add actions, with `path` absolute and not encoded."""
-    actions: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    with storage_errors(uri):
+        actions: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [{**action, "path": f"{uri}/{unquote(action['path'])}"} for action in actions]
 
 
-def duckdb_connection(root: str, database: str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Opens DuckDB so that it reads files of the lake, in UTC, without any extension to download."""
-    connection = duckdb.connect(database, read_only=read_only)
-    configure_connection(connection, root)
-    return connection
+@contextmanager
+def duckdb_connection(root: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Opens DuckDB so that it reads files of the lake, in UTC, without any extension to download.
+
+    Raises:
+        ConfigurationError: The storage refuses, or is not there.
+        ServiceUnavailable: It did not answer, or not to the end.
+    """
+    with storage_errors(root), duckdb.connect() as connection:
+        configure_connection(connection, root)
+        yield connection
 
 
 def configure_connection(connection: duckdb.DuckDBPyConnection, root: str) -> None:
@@ -95,6 +142,35 @@ def configure_connection(connection: duckdb.DuckDBPyConnection, root: str) -> No
     connection.execute("SET autoinstall_known_extensions = false")
     if is_remote(root):
         # Imported here: only lakes on object storage need it, and it takes half a second.
-        import s3fs  # noqa: PLC0415
+        from connectors.lake.s3 import LakeFiles  # noqa: PLC0415
 
-        connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True))
+        connection.register_filesystem(LakeFiles())
+
+
+def _is_of_storage(error: Exception) -> bool:
+    if isinstance(error, duckdb.Error):
+        # What DuckDB's file system raised is of the base class alone, as nothing else is.
+        return type(error) is duckdb.Error or isinstance(error, duckdb.IOException)
+    return isinstance(error, OSError) or _OF_STORAGE.search(str(error)) is not None
+
+
+def _storage_error(where: str, error: Exception) -> LakehouseError:
+    text = str(error)
+    if _REFUSALS.search(text):
+        return ConfigurationError(
+            f"{where}: the storage refuses: {_gist(text)}",
+            hint="check that the bucket or folder exists, that AWS_REGION is its region, "
+            "and that these credentials or this user may read and write there",
+        )
+    return ServiceUnavailable(
+        f"{where}: the storage failed: {_gist(text)}",
+        hint="try again; if it stays so, check that the storage can be reached from here, and with which credentials",
+    )
+
+
+def _gist(text: str) -> str:
+    """What an error says, on one line: without the arrows of delta-rs, without the traceback within DuckDB's."""
+    statement, _, _ = text.partition("\n\nLINE ")
+    if statement.startswith("Traceback"):
+        return statement.strip().splitlines()[-1]
+    return re.sub(r"\s*\n\s*(\x1b\[\d+m↳\x1b\[0m\s*)?", ": ", statement.strip())

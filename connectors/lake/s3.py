@@ -1,0 +1,37 @@
+"""S3 as DuckDB reads it."""
+
+from typing import Any
+
+from s3fs import S3FileSystem
+from s3fs.core import S3_RETRYABLE_ERRORS
+
+
+class LakeFiles(S3FileSystem):  # type: ignore[misc] # it comes without types
+    """The files of a lake, which never change once they are written: each is looked up once, not for every read."""
+
+    cachable = False
+    # The client below it tries five times by itself: tries of tries would let a hung request hang for half an hour.
+    retries = 1
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(use_listings_cache=False, **options)
+        self._found: dict[str, dict[str, Any]] = {}
+
+    async def _info(self, path: str, *args: Any, **options: Any) -> dict[str, Any]:
+        if path not in self._found:
+            self._found[path] = await super()._info(path, *args, **options)
+        return self._found[path]
+
+
+def remove(uri: str) -> None:
+    """Removes everything below an address, if there is anything.
+
+    Raises:
+        OSError: S3 refused, or did not answer.
+    """
+    files = LakeFiles()
+    try:
+        if files.exists(uri):
+            files.rm(uri, recursive=True)
+    except S3_RETRYABLE_ERRORS as error:
+        raise OSError(str(error)) from error
