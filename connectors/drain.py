@@ -17,11 +17,10 @@ from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import SourceLife, current_life, latest_contracts
+from connectors.lake.contract_log import ContractVersion, SourceLife, current_life, latest_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable, SliceReport, slices
 from connectors.postgres.connection import connect
-from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
@@ -85,7 +84,7 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     """
     began = time.monotonic()
     layout = _layout(settings)
-    tables = {topic_name(layout.source, table): str(table) for table in _contracts(layout)}
+    tables = {topic_name(layout.source, table): str(table) for table in _versions(layout)}
     epoch = _life(layout).epoch
     bronze = BronzeLog(layout)
     messages = batches = 0
@@ -128,8 +127,8 @@ def pending_tables(settings: Settings) -> list[TableName]:
     files = bronze.files()
     life = _life(layout)
     pending = []
-    for table, contract in _contracts(layout).items():
-        silver = SilverTable(layout, contract, placeholder=life.placeholder)
+    for table, version in _versions(layout).items():
+        silver = _silver(layout, version, life)
         newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
         if silver.batch < newest or _awaits_epoch(silver, table, life, bronze):
             pending.append(table)
@@ -143,12 +142,12 @@ def open_silver(settings: Settings, table: TableName, *, at: str | None = None) 
         ConfigurationError: There is no such table in this source.
     """
     layout = _layout(settings)
-    contract = _contracts(layout).get(table)
-    if contract is None:
+    version = _versions(layout).get(table)
+    if version is None:
         raise ConfigurationError(
             f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
         )
-    return SilverTable(layout, contract, placeholder=_life(layout).placeholder, uri=at)
+    return _silver(layout, version, _life(layout), at=at)
 
 
 def merge_table(settings: Settings, table: TableName, *, into: str | None = None) -> MergeReport:
@@ -214,7 +213,7 @@ def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
     """Returns how many change events bronze received of each table after a batch."""
     layout = _layout(settings)
     counts = BronzeLog(layout).count_events(after_batch=batch)
-    return {table: counts.get(str(table), 0) for table in _contracts(layout)}
+    return {table: counts.get(str(table), 0) for table in _versions(layout)}
 
 
 def _drain_to(
@@ -257,11 +256,15 @@ def _layout(settings: Settings) -> LakeLayout:
     return LakeLayout(settings.lake.root, settings.cdc.source)
 
 
-def _contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
-    contracts = latest_contracts(layout)
-    if not contracts:
+def _versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
+    versions = latest_versions(layout)
+    if not versions:
         raise _not_registered(layout)
-    return contracts
+    return versions
+
+
+def _silver(layout: LakeLayout, version: ContractVersion, life: SourceLife, *, at: str | None = None) -> SilverTable:
+    return SilverTable(layout, version.contract, placeholder=life.placeholder, beginning=version.beginning, uri=at)
 
 
 def _life(layout: LakeLayout) -> SourceLife:

@@ -8,6 +8,7 @@ from connectors.errors import CommitConflict
 from connectors.failpoints import failpoint
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
 from connectors.lake.storage import delete_table, open_table
 from connectors.postgres.identifiers import TableName
@@ -70,5 +71,9 @@ def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
 def _discard_stale(silver: SilverTable, beside: str) -> None:
     """Removes what an earlier rebuild left, unless it can be gone on with."""
     left = open_table(beside)
-    if left is not None and (has_replaced(silver, left) or left.schema().to_arrow().names != silver.schema.names):
+    if left is None:
+        return
+    progress = SilverProgress.of(left)
+    began_elsewhere = progress is not None and progress.floor < silver.beginning.floor
+    if began_elsewhere or has_replaced(silver, left) or left.schema().to_arrow().names != silver.schema.names:
         delete_table(beside)

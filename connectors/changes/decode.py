@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.envelope import OLD_KEY_HEADER, structure
 from connectors.changes.events import OPERATIONS
-from connectors.debezium.config import EPOCH_HEADER
+from connectors.debezium.config import AFTER_HEADER, EPOCH_HEADER
 from connectors.debezium.placeholder import written
 from connectors.postgres.identifiers import quote_literal
 
@@ -68,9 +68,12 @@ WITH received AS (
     FROM checked
 ), opened AS (
     SELECT batch, topic_id, stream_partition, stream_offset, not_text, is_json,
-        try_cast(trim(decode(headers['{EPOCH_HEADER}']), '"') AS BIGINT) AS _cdc_epoch,
-        coalesce(try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT), 0)
-            AS _cdc_prev_commit_lsn,
+        {_number_in(EPOCH_HEADER)} AS _cdc_epoch,
+        coalesce(
+            {_number_in(AFTER_HEADER)},
+            try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT),
+            0
+        ) AS _cdc_prev_commit_lsn,
         try_cast(event.source.lsn AS BIGINT) AS lsn,
         event.op AS _cdc_op,
         coalesce(event.source.snapshot IN ('last', 'last_in_data_collection'), FALSE) AS ends_snapshot,
@@ -91,6 +94,10 @@ SELECT batch, topic_id, stream_partition, stream_offset, _cdc_epoch, _cdc_prev_c
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed
 """
+
+
+def _number_in(header: str) -> str:
+    return f"""try_cast(trim(decode(headers['{header}']), '"') AS BIGINT)"""
 
 
 def old_key_sql(columns: Columns) -> str:

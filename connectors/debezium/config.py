@@ -13,6 +13,9 @@ from connectors.settings import Settings
 EPOCH_HEADER = "lakehouse.epoch"
 """Header of every event: which life of the replication slot it comes from."""
 
+AFTER_HEADER = "lakehouse.after"
+"""Header of a row that was read anew: LSN of the marker behind which it was read."""
+
 HEARTBEAT_PREFIX = "lakehouse-heartbeat"
 """Prefix of the messages that move an idle slot on; kept apart from markers, they reach no topic."""
 
@@ -78,6 +81,29 @@ def connector_config(
         "transforms.epoch.type": "org.apache.kafka.connect.transforms.InsertHeader",
         "transforms.epoch.header": EPOCH_HEADER,
         "transforms.epoch.value.literal": str(epoch),
+    }
+
+
+def reading_config(capturing: dict[str, str], source: str, table: TableName, *, after: int) -> dict[str, str]:
+    """Makes of a capturing connector's configuration that of one which reads a table once, without a slot.
+
+    Args:
+        capturing: The configuration for this table alone.
+        source: Name of the source.
+        table: The table.
+        after: LSN of the marker behind which it is read.
+    """
+    topic = topic_name(source, table)
+    return {
+        **capturing,
+        "name": f"{connector_name(source)}-reads-{topic}",
+        "snapshot.mode": "initial_only",
+        # Two connectors with the topics of one source would meet in their metrics, too.
+        "custom.metric.tags": f"reads={topic}",
+        "transforms": "epoch,after",
+        "transforms.after.type": "org.apache.kafka.connect.transforms.InsertHeader",
+        "transforms.after.header": AFTER_HEADER,
+        "transforms.after.value.literal": str(after),
     }
 
 

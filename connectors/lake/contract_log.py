@@ -15,9 +15,11 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from connectors.changes.order import Position
 from connectors.errors import CommitConflict
 from connectors.lake.commits import committing, with_progress
 from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.storage import ensure_table, open_table, storage_errors
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -34,6 +36,9 @@ _CONTRACTS = pa.schema(
         pa.field("version", pa.int32(), nullable=False),
         pa.field("valid_from_lsn", pa.int64(), nullable=False),
         pa.field("contract", pa.string(), nullable=False),
+        pa.field("begin_batch", pa.int64(), nullable=False),
+        pa.field("begin_epoch", pa.int64(), nullable=False),
+        pa.field("begin_lsn", pa.int64(), nullable=False),
         pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
@@ -59,11 +64,14 @@ class ContractVersion:
         version: 1, 2, ... per table.
         valid_from_lsn: 0 for the first: nothing is known of what was before.
         contract: What the catalogue said.
+        beginning: What a silver table of this version starts from: all rows were read anew then, so that what
+            bronze holds from before, maybe of other columns, does not matter.
     """
 
     version: int
     valid_from_lsn: int
     contract: TableContract
+    beginning: SilverProgress = START
 
 
 @dataclass(frozen=True)
@@ -101,18 +109,32 @@ def contract_versions(layout: LakeLayout) -> dict[TableName, tuple[ContractVersi
     return {} if table is None else _versions(table)
 
 
+def latest_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
+    """The newest version of the contract of every table that was ever captured."""
+    return {name: versions[-1] for name, versions in contract_versions(layout).items()}
+
+
 def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
     """The newest contract of every table that was ever captured."""
-    return {name: versions[-1].contract for name, versions in contract_versions(layout).items()}
+    return {name: version.contract for name, version in latest_versions(layout).items()}
 
 
-def record_contracts(layout: LakeLayout, contracts: Iterable[TableContract], lsn: int) -> list[TableName]:
+def record_contracts(
+    layout: LakeLayout,
+    contracts: Iterable[TableContract],
+    lsn: int,
+    *,
+    beginning: SilverProgress = START,
+    again: bool = False,
+) -> list[TableName]:
     """Records the contracts that differ from the newest known ones; returns their tables.
 
     Args:
         layout: The lake.
         contracts: What the catalogue says now.
         lsn: Position from which that holds, read before the catalogue was.
+        beginning: What a silver table of these contracts starts from.
+        again: Record the others, too: their rows were read anew.
 
     Raises:
         CommitConflict: Other writers kept committing first.
@@ -122,8 +144,9 @@ def record_contracts(layout: LakeLayout, contracts: Iterable[TableContract], lsn
     def attempt() -> list[TableName]:
         table = ensure_table(layout.contracts, _CONTRACTS)
         known = _versions(table)
-        changed = [c for c in wanted if c.table not in known or known[c.table][-1].contract != c]
-        _append(table, [_contract_row(c, len(known.get(c.table, ())), lsn) for c in changed], _CONTRACTS)
+        changed = [c for c in wanted if again or c.table not in known or known[c.table][-1].contract != c]
+        rows = [_contract_row(c, len(known.get(c.table, ())), lsn, beginning) for c in changed]
+        _append(table, rows, _CONTRACTS)
         return [contract.table for contract in changed]
 
     return _optimistic(attempt)
@@ -179,12 +202,15 @@ def ensure_epoch(
     return _optimistic(attempt)
 
 
-def _contract_row(contract: TableContract, known_versions: int, lsn: int) -> dict[str, Any]:
+def _contract_row(contract: TableContract, known_versions: int, lsn: int, beginning: SilverProgress) -> dict[str, Any]:
     return {
         "table": str(contract.table),
         "version": known_versions + 1,
         "valid_from_lsn": lsn if known_versions else 0,
         "contract": contract.model_dump_json(),
+        "begin_batch": beginning.batch,
+        "begin_epoch": beginning.floor.epoch,
+        "begin_lsn": beginning.floor.prev_commit_lsn,
         "recorded_at": datetime.now(UTC),
     }
 
@@ -203,7 +229,9 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
     versions: dict[TableName, tuple[ContractVersion, ...]] = {}
     for row in sorted(_rows(table), key=itemgetter("table", "version")):
         contract = TableContract.model_validate_json(row["contract"])
-        version = ContractVersion(row["version"], row["valid_from_lsn"], contract)
+        floor = Position(row["begin_epoch"], row["begin_lsn"], 0, 0)
+        beginning = SilverProgress(row["begin_batch"], floor)
+        version = ContractVersion(row["version"], row["valid_from_lsn"], contract, beginning)
         versions[contract.table] = (*versions.get(contract.table, ()), version)
     return versions
 

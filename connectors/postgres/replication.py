@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.errors import ServiceUnavailable, SourceNotReady
@@ -69,6 +70,12 @@ def emit_marker(connection: Connection, content: str = "") -> int:
     """
     statement = "SELECT pg_logical_emit_message(true, %s, %s)::text"
     return lsn_to_int(_scalar(connection, statement, MARKER_PREFIX, content))
+
+
+def has_rows(connection: Connection, table: TableName) -> bool:
+    """Whether a table has any row."""
+    query = sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(table.schema, table.name))
+    return connection.execute(query).fetchone() is not None
 
 
 def read_identity(connection: Connection) -> ServerIdentity:

@@ -20,7 +20,7 @@ from connectors.lake.bronze import BronzeFile
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.history import append_images
-from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.silver.upsert import fold_with_stored, merge_folded
 from connectors.lake.storage import duckdb_connection, ensure_table
 from connectors.postgres.contracts import TableContract
@@ -56,13 +56,21 @@ class SilverTable:
         layout: Addresses of the lake.
         contract: The table's contract.
         placeholder: What the source's events carry in place of a value that a change leaves out.
+        beginning: What an empty table starts from.
         uri: Address of a table that is not, or not yet, the source table's own.
     """
 
     def __init__(
-        self, layout: LakeLayout, contract: TableContract, *, placeholder: str, uri: str | None = None
+        self,
+        layout: LakeLayout,
+        contract: TableContract,
+        *,
+        placeholder: str,
+        beginning: SilverProgress = START,
+        uri: str | None = None,
     ) -> None:
         self._layout = layout
+        self.beginning = beginning
         self.contract = contract
         self._placeholder = placeholder
         self._columns: Columns = columns_of(contract)
@@ -73,7 +81,7 @@ class SilverTable:
     def reload(self) -> Self:
         """Looks at the newest version."""
         self.table: DeltaTable = ensure_table(self.uri, self.schema, configuration=_CONFIGURATION)
-        self.progress = SilverProgress.of(self.table)
+        self.progress = SilverProgress.of(self.table) or self.beginning
         return self
 
     @property

@@ -23,11 +23,17 @@ class SilverProgress:
     floor: Position
 
     @classmethod
-    def of(cls, table: DeltaTable) -> "SilverProgress":
-        """Reads what a table has reached."""
-        batch, *floor = (table.transaction_version(name) or 0 for name in (_BATCH, *_FLOOR))
-        return cls(batch, max(BEGINNING, Position(*floor)))
+    def of(cls, table: DeltaTable) -> "SilverProgress | None":
+        """Reads what a table has reached; None before its first commit of ours."""
+        batch, *floor = (table.transaction_version(name) for name in (_BATCH, *_FLOOR))
+        if batch is None:
+            return None
+        return cls(batch, Position(*(number or 0 for number in floor)))
 
     def as_transactions(self) -> dict[str, int]:
         """What a commit carries."""
         return {_BATCH: self.batch, **dict(zip(_FLOOR, self.floor, strict=True))}
+
+
+START = SilverProgress(0, BEGINNING)
+"""Of a table that is merged from the first event on."""

@@ -1,0 +1,84 @@
+"""One table read anew from the source, while changes of all tables go on to be captured.
+
+A second connector reads the table's rows into the table's own topic and ends. Each row says behind which marker it
+was read: it beats what was committed before that marker, and whatever was committed after it beats the row.
+"""
+
+from connectors.changes.order import Position
+from connectors.debezium.config import connector_config, publication_name, reading_config
+from connectors.debezium.connect import ConnectClient
+from connectors.drain import drain_source
+from connectors.errors import ConfigurationError, SourceNotReady
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import SourceLife, current_life, record_contracts
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.progress import SilverProgress
+from connectors.postgres.catalog import CatalogTable, read_tables
+from connectors.postgres.connection import Connection, connect
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import emit_marker, has_rows, published_tables
+from connectors.rebuild import RebuildReport, rebuild_silver
+from connectors.settings import Settings
+
+_READING_SECONDS = 60 * 60
+
+
+def resync_table(settings: Settings, table: TableName) -> RebuildReport:
+    """Reads a table anew, with the columns it has now, and puts the result in place of silver at once.
+
+    Readers see the old rows until then. Killed, it is run again from the beginning, and loses nothing.
+
+    Raises:
+        ConfigurationError: The table is not captured.
+        SourceNotReady: The table has no key, or could not be read.
+        ServiceUnavailable: A service did not answer in time.
+    """
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    life = current_life(layout)
+    with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
+        found = _captured(connection, settings, table)
+        if life is None or found is None:
+            raise ConfigurationError(
+                f"{table} is not a captured table of source {settings.cdc.source!r}",
+                hint="see `lakehouse source status`; `lakehouse source register` captures it",
+            )
+        if not found.contract.key:
+            raise SourceNotReady(
+                f"{table} has no key: its rows would be counted twice",
+                hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
+            )
+        # Asked before the marker is written: whatever is in bronze by now was committed before it.
+        batch = BronzeLog(layout).batch
+        after = emit_marker(connection)
+        if has_rows(connection, table):
+            _read(client, settings, found, life, after=after)
+        beginning = SilverProgress(batch, Position(life.epoch, after, 0, 0))
+        record_contracts(layout, [found.contract], after, beginning=beginning, again=True)
+        drained = emit_marker(connection)
+    drain_source(settings, through_lsn=drained)
+    return rebuild_silver(settings, table)
+
+
+def _captured(connection: Connection, settings: Settings, table: TableName) -> CatalogTable | None:
+    if table not in (published_tables(connection, publication_name(settings.cdc.source)) or ()):
+        return None
+    return next(iter(read_tables(connection, [table])), None)
+
+
+def _read(client: ConnectClient, settings: Settings, table: CatalogTable, life: SourceLife, *, after: int) -> None:
+    """Has the table's rows written into its topic."""
+    capturing = connector_config(settings, [table], epoch=life.epoch, placeholder=life.placeholder)
+    config = reading_config(capturing, settings.cdc.source, table.contract.table, after=after)
+    name = config["name"]
+    _forget(client, name)
+    client.create_stopped(name, config)
+    client.resume(name)
+    client.wait_for_snapshot(name, timeout=_READING_SECONDS)
+    _forget(client, name)
+
+
+def _forget(client: ConnectClient, name: str) -> None:
+    if client.config(name) is not None:
+        client.stop(name)
+        client.reset_offset(name)
+        client.delete(name)

@@ -1,0 +1,108 @@
+"""A table is read anew while changes go on: afterwards silver is the source, whatever it was before."""
+
+import secrets
+import threading
+
+import pytest
+
+from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
+from connectors.lake.layout import LakeLayout
+from connectors.lake.storage import open_table
+from connectors.postgres.connection import connect
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import emit_marker
+from connectors.quality.reconcile import reconcile_source
+from connectors.rebuild import rebuild_silver
+from connectors.resync import resync_table
+from connectors.source import register_source
+
+ITEM, OTHER, LOG = (TableName("public", name) for name in ("item", "other", "log"))
+DDL = """
+CREATE TABLE item (id int PRIMARY KEY, name text, big text, at timestamp(3));
+CREATE TABLE other (id int PRIMARY KEY, name text);
+CREATE TABLE log (note text);
+ALTER TABLE log REPLICA IDENTITY FULL;
+INSERT INTO item SELECT n, 'before', NULL, '2026-01-02 03:04:05.678' FROM generate_series(1, 500) n;
+INSERT INTO other SELECT n, 'before' FROM generate_series(1, 20) n;
+"""
+
+
+@pytest.fixture
+def source(settings):
+    with connect(settings.postgres) as connection:
+        connection.execute(DDL)
+        connection.execute("UPDATE item SET big = %s WHERE id <= 10", [secrets.token_hex(4000)])
+        register_source(settings)
+        drain(settings, connection)
+        yield connection
+
+
+def drain(settings, connection):
+    drain_source(settings, through_lsn=emit_marker(connection))
+    for table in pending_tables(settings):
+        merge_table(settings, table)
+
+
+def mismatches(settings):
+    return {str(found.table): found.keys for found in reconcile_source(settings) if found.mismatches}
+
+
+def test_silver_that_is_wrong_is_right_again_and_stays_so(settings, source):
+    open_table(LakeLayout(settings.lake.root, settings.cdc.source).silver(ITEM)).delete("id > 3")
+    assert mismatches(settings) != {}
+    stop = threading.Event()
+    traffic = threading.Thread(target=change_until, args=(settings.postgres, stop))
+    traffic.start()
+    try:
+        report = resync_table(settings, ITEM)
+    finally:
+        stop.set()
+        traffic.join()
+    assert report.rows > 3
+    drain(settings, source)
+    assert mismatches(settings) == {}
+    assert rebuild_silver(settings, ITEM).differing == 0
+
+
+def change_until(postgres, stop):
+    """Transactions that last, so that some are open while the table is read."""
+    with connect(postgres) as connection:
+        n = 0
+        while not stop.wait(0.02):
+            n += 1
+            with connection.transaction():
+                connection.execute("UPDATE item SET name = %s WHERE id %% 7 = %s", [f"round {n}", n % 7])
+                connection.execute("UPDATE item SET id = id + 10000 WHERE id = %s", [n % 10])
+                stop.wait(0.02)
+                connection.execute("DELETE FROM item WHERE id = %s", [100 + n])
+
+
+def test_changed_columns_are_carried_through(settings, source):
+    source.execute("ALTER TABLE item ADD COLUMN added int DEFAULT 7")
+    source.execute("ALTER TABLE item ALTER COLUMN at TYPE timestamp(6)")
+    source.execute("UPDATE item SET name = 'after', at = '2026-01-02 03:04:05.678901' WHERE id < 20")
+    drain_source(settings, through_lsn=emit_marker(source))
+    with pytest.raises(ContractMismatch, match=r"\+added"):
+        merge_table(settings, ITEM)
+    source.execute("UPDATE other SET name = 'goes on'")
+    drain_source(settings, through_lsn=emit_marker(source))
+    merge_table(settings, OTHER)
+    resync_table(settings, ITEM)
+    source.execute("UPDATE item SET added = 8 WHERE id = 1")
+    drain(settings, source)
+    assert mismatches(settings) == {}
+    assert rebuild_silver(settings, ITEM).differing == 0
+
+
+def test_table_that_is_empty_now_is_empty_in_silver(settings, source):
+    source.execute("DELETE FROM other")
+    assert resync_table(settings, OTHER).rows == 0
+    assert mismatches(settings) == {}
+
+
+def test_what_can_not_be_read_anew_is_refused(settings, source):
+    with pytest.raises(SourceNotReady, match="no key"):
+        resync_table(settings, LOG)
+    with pytest.raises(ConfigurationError, match="not a captured table"):
+        resync_table(settings, TableName("public", "nonesuch"))
