@@ -3,5 +3,7 @@
 from flows.build_marts import build_marts
 from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
+from flows.rebuild_silver import rebuild_silver
+from flows.resync_tables import resync_tables
 
-__all__ = ["build_marts", "drain_cdc", "lakehouse"]
+__all__ = ["build_marts", "drain_cdc", "lakehouse", "rebuild_silver", "resync_tables"]

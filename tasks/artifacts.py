@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from connectors.drain import DrainReport, MergeReport
 from connectors.postgres.identifiers import TableName
+from connectors.rebuild import RebuildReport
 
 _LEGEND = """\
 - **changes**: row changes applied to the table, or kept in its history.
@@ -54,6 +55,20 @@ def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport 
     else:
         parts.append("Every table was up to date already.")
     return "\n\n".join(parts)
+
+
+def publish_rebuild(verb: str, reports: Sequence[RebuildReport]) -> None:
+    """Shows which tables were made anew, and how much that changed."""
+    create_markdown_artifact(
+        render_rebuild(reports), key=f"{verb}-tables", description=f"What the last {verb} of tables came to."
+    )
+
+
+def render_rebuild(reports: Sequence[RebuildReport]) -> str:
+    """Writes the page of tables that were made anew, in Markdown."""
+    head = ("table", "rows", "rows that only the old or the new table had", "seconds")
+    rows = [(str(r.table), f"{r.rows:,}", f"{r.differing:,}", f"{r.seconds:.1f}") for r in reports]
+    return f"## Tables made anew\n\n{_table(head, rows)}"
 
 
 def publish_build(nodes: Sequence[DbtNode]) -> None:

@@ -16,13 +16,14 @@ from deltalake import DeltaTable, write_deltalake
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from connectors.changes.order import Position
-from connectors.errors import CommitConflict
+from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.commits import committing, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.storage import ensure_table, open_table, storage_errors
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.patterns import select
 from connectors.postgres.replication import ServerIdentity
 
 Result = TypeVar("Result")
@@ -117,6 +118,25 @@ def latest_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
 def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
     """The newest contract of every table that was ever captured."""
     return {name: version.contract for name, version in latest_versions(layout).items()}
+
+
+def captured_tables(layout: LakeLayout, patterns: Sequence[str]) -> list[TableName]:
+    """The captured tables that `schema.table` patterns mean, sorted.
+
+    Raises:
+        ConfigurationError: The source is not registered, or no captured table is meant.
+    """
+    captured = sorted(latest_versions(layout))
+    if not captured:
+        raise ConfigurationError(
+            f"source {layout.source!r} is not registered in this lake", hint="run `lakehouse source register`"
+        )
+    chosen = select(patterns, captured)
+    if not chosen:
+        raise ConfigurationError(
+            f"no captured table is meant by {', '.join(patterns)}", hint=f"captured are {', '.join(map(str, captured))}"
+        )
+    return chosen
 
 
 def record_contracts(

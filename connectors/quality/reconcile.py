@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import duckdb
 import psycopg
 
-from connectors.errors import ConfigurationError, ContractMismatch, ReconciliationMismatch
-from connectors.lake.contract_log import latest_contracts
+from connectors.errors import ContractMismatch, ReconciliationMismatch
+from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.lake.snapshot import SCHEMA, PinnedTable, pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
@@ -20,7 +20,6 @@ from connectors.postgres.catalog import read_contracts
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
-from connectors.postgres.patterns import select
 from connectors.quality.canonical import register_macros
 from connectors.quality.comparison import TableComparison, compare_table
 from connectors.settings import Settings
@@ -37,7 +36,7 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
         ConfigurationError: No captured table is meant.
         ContractMismatch: A captured table is gone from the source.
     """
-    chosen = _chosen(settings, tables)
+    chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables)
     with connect(settings.postgres) as source, _duckdb(settings.lake.root) as lake, _one_snapshot(source):
         contracts = _contracts(source, chosen)
         silver = pin_silver(settings.lake.root, settings.cdc.source, chosen)
@@ -63,20 +62,6 @@ def require_equal(comparisons: Iterable[TableComparison]) -> None:
             hint="While the source is written to, differences are expected: stop that, drain, and compare again.",
             comparisons=wrong,
         )
-
-
-def _chosen(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
-    captured = sorted(latest_contracts(LakeLayout(settings.lake.root, settings.cdc.source)))
-    if not captured:
-        raise ConfigurationError(
-            f"source {settings.cdc.source!r} is not registered in this lake", hint="run `lakehouse source register`"
-        )
-    chosen = select(patterns, captured)
-    if not chosen:
-        raise ConfigurationError(
-            f"no captured table is meant by {', '.join(patterns)}", hint=f"captured are {', '.join(map(str, captured))}"
-        )
-    return chosen
 
 
 def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableContract]:

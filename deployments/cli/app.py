@@ -12,6 +12,7 @@ from deployments.cli import (
     generate_commands,
     query_commands,
     reconcile_commands,
+    repair_commands,
     source_commands,
     stack_commands,
 )
@@ -43,5 +44,6 @@ demo_commands.add_to(app)
 source_commands.add_to(app)
 drain_commands.add_to(app)
 reconcile_commands.add_to(app)
+repair_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

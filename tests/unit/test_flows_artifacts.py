@@ -3,7 +3,8 @@
 from connectors.drain import DrainReport, MergeReport
 from connectors.errors import ContractMismatch
 from connectors.postgres.identifiers import TableName
-from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain
+from connectors.rebuild import RebuildReport
+from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain, render_rebuild
 
 ORDERS = TableName("public", "orders")
 ODD = TableName("public", "odd|name")
@@ -33,6 +34,11 @@ def test_drain_page_without_pending_tables_says_so():
     page = render_drain(drained(messages=0, batches=0, through_lsn=0), {})
     assert "Every table was up to date already." in page
     assert "LSN" not in page
+
+
+def test_rebuild_page_shows_how_much_was_wrong():
+    report = RebuildReport(table=ORDERS, changes=7, rows=1200, differing=3, version=4, seconds=1.26)
+    assert "| public.orders | 1,200 | 3 | 1.3 |" in render_rebuild([report])
 
 
 def test_build_page_shows_failures_first():

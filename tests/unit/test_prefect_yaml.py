@@ -15,6 +15,9 @@ from prefect import flow
 @flow
 def move(rows: int = 1, *, table: str | None = None) -> None: ...
 
+@flow
+def asking(table: str) -> None: ...
+
 @flow(name="other")
 def renamed() -> None: ...
 
@@ -66,11 +69,19 @@ def test_project_file_deploys_what_the_documentation_names():
         "build-marts/local",
         "drain-cdc/local",
         "lakehouse/local",
+        "rebuild-silver/local",
+        "resync-tables/local",
     ]
 
 
 def test_sound_file_is_accepted(problems):
     assert problems(DEPLOYMENT, definitions={"anything": 1}, **{"prefect-version": "3.8.8"}) == []
+
+
+def test_parameter_without_default_is_missing_only_where_a_schedule_lacks_it(problems):
+    schedules = [{"cron": "0 6 * * *", "parameters": {"table": "orders"}}, {"cron": "0 7 * * *"}]
+    [problem] = problems(changed(entrypoint="code/flow.py:asking", parameters={}, schedules=schedules))
+    assert re.search(r"schedules\.1\.parameters: .*\n.*table: Field required", problem)
 
 
 def test_one_name_serves_several_flows(problems):

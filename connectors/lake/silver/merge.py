@@ -182,8 +182,8 @@ class SilverTable:
         if differences:
             raise ContractMismatch(
                 f"{self.contract.table}: {of} not have the contract's columns: {', '.join(differences)}",
-                hint="the table changed at the source, which silver does not follow yet: "
-                "it is held at its last state, its events are safe in bronze",
+                hint=f"the table changed at the source: `lakehouse resync '{self.contract.table}'` reads it anew; "
+                "until then it is held at its last state, its events are safe in bronze",
                 table=self.contract.table,
             )
 

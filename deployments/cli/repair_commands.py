@@ -1,0 +1,59 @@
+"""`lakehouse rebuild` and `lakehouse resync`: silver tables made anew."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from connectors.lake.contract_log import captured_tables
+from connectors.lake.layout import LakeLayout
+from connectors.postgres.identifiers import TableName
+from connectors.rebuild import RebuildReport, rebuild_silver
+from connectors.resync import resync_table
+from connectors.settings import Settings, load_settings
+from deployments.cli.console import data, talk
+
+PANEL = "Repair"
+
+Tables = Annotated[list[str], typer.Argument(help="Tables, as `schema.table` with * and ?.", metavar="TABLE...")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (rebuild, resync):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def rebuild(tables: Tables) -> None:
+    """Make silver tables anew from all that bronze holds of them, without the source.
+
+    Each is made beside the old one, which stays readable, and takes its place in one commit. Run again after an
+    interruption, it goes on. Shows how many rows only the old or only the new table had: none, if silver was right.
+
+    Example: lakehouse rebuild public.orders
+    """
+    _make_anew(rebuild_silver, tables, doing="Rebuilding")
+
+
+def resync(tables: Tables) -> None:
+    """Read tables anew from the source, with the columns they have now, while capturing goes on.
+
+    It carries a table that is held through a change of its columns, and repairs one that differs from its source.
+    Readers see the old rows until the new ones take their place in one commit.
+
+    Example: lakehouse resync public.orders
+    """
+    _make_anew(resync_table, tables, doing="Reading")
+
+
+def _make_anew(make: Callable[[Settings, TableName], RebuildReport], patterns: list[str], *, doing: str) -> None:
+    settings = load_settings()
+    shown = Table("table", box=None, pad_edge=False)
+    for name in ("rows", "differing", "seconds"):
+        shown.add_column(name, justify="right")
+    for table in captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns):
+        with talk.status(f"{doing} {table}"):
+            report = make(settings, table)
+        shown.add_row(str(table), f"{report.rows:,}", f"{report.differing:,}", f"{report.seconds:.1f}")
+    data.print(shown)

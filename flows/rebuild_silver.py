@@ -1,0 +1,38 @@
+"""Silver tables made anew from bronze."""
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from connectors.lake.contract_log import captured_tables
+from connectors.lake.layout import LakeLayout
+from connectors.rebuild import RebuildReport
+from connectors.settings import load_settings
+from tasks.artifacts import publish_rebuild
+from tasks.assets import bronze_asset, materializing, silver_asset
+from tasks.lake import rebuild_table
+
+
+def _run_name() -> str:
+    return f"rebuild {', '.join(flow_run.parameters['tables'])}"
+
+
+@flow(name="rebuild-silver", flow_run_name=_run_name)
+def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[RebuildReport]:
+    """Makes silver tables anew from all that bronze holds of them, without the source.
+
+    Each is made beside the old one, which stays readable, and takes its place in one commit.
+
+    Args:
+        tables: Tables, as `schema.table` patterns with `*` and `?`.
+    """
+    settings = load_settings()
+    source = settings.cdc.source
+    reports = []
+    for table in captured_tables(LakeLayout(settings.lake.root, source), tables):
+        rebuild = materializing(rebuild_table, silver_asset(table), bronze_asset(source))
+        reports.append(rebuild(settings, table))
+    publish_rebuild("rebuild", reports)
+    return reports

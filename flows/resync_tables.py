@@ -1,0 +1,38 @@
+"""Tables read anew from the source."""
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from connectors.lake.contract_log import captured_tables
+from connectors.lake.layout import LakeLayout
+from connectors.rebuild import RebuildReport
+from connectors.settings import load_settings
+from tasks.artifacts import publish_rebuild
+from tasks.assets import materializing, silver_asset, source_asset
+from tasks.lake import resync_table
+
+
+def _run_name() -> str:
+    return f"resync {', '.join(flow_run.parameters['tables'])}"
+
+
+@flow(name="resync-tables", flow_run_name=_run_name)
+def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[RebuildReport]:
+    """Reads tables anew from the source, with the columns they have now, while capturing goes on.
+
+    It carries a held table through a change of its columns, and repairs one that differs from its source.
+
+    Args:
+        tables: Tables, as `schema.table` patterns with `*` and `?`.
+    """
+    settings = load_settings()
+    source = settings.cdc.source
+    reports = []
+    for table in captured_tables(LakeLayout(settings.lake.root, source), tables):
+        resync = materializing(resync_table, silver_asset(table), source_asset(source))
+        reports.append(resync(settings, table))
+    publish_rebuild("resync", reports)
+    return reports
