@@ -1,18 +1,51 @@
 """A lake in step with its source, and a look into it by SQL."""
 
+import json
 from contextlib import contextmanager
 
+from connectors.debezium.config import connector_name
+from connectors.debezium.connect import ConnectClient
 from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.layout import LakeLayout
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.replication import emit_marker
+from connectors.quality.reconcile import reconcile_source
 
 
 def drain(settings, source):
     """Brings everything that is committed now into silver; `source` is a connection. Returns a report per table."""
     drain_source(settings, through_lsn=emit_marker(source))
     return {str(table): merge_table(settings, table) for table in pending_tables(settings)}
+
+
+def differences(settings, *tables):
+    """The keys that differ between source and silver, by table."""
+    return {str(c.table): c.keys for c in reconcile_source(settings, tables or ("*.*",)) if c.mismatches}
+
+
+def received(settings, table):
+    """The events of a table as bronze has them, in stream order; None for a tombstone."""
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    paths = [file.path for file in BronzeLog(layout).files().get(table, ())]
+    if not paths:
+        return []
+    with duckdb_connection(layout.root) as connection:
+        messages = f"read_parquet({paths}, hive_partitioning = false)"
+        rows = connection.execute(f"SELECT value FROM {messages} ORDER BY stream_partition, stream_offset").fetchall()
+    events = [None if value is None else json.loads(value) for (value,) in rows]
+    return [event.get("payload", event) if event else None for event in events]
+
+
+def reconfigure(settings, **changes):
+    """Changes settings of the connector that are not ours to choose, `__` in place of dots; it restarts."""
+    name = connector_name(settings.cdc.source)
+    with ConnectClient(settings.connect.url) as client:
+        client.stop(name)
+        client.configure(name, {**client.config(name), **{k.replace("__", "."): v for k, v in changes.items()}})
+        client.resume(name)
 
 
 @contextmanager
