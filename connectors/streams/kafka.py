@@ -14,6 +14,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from connectors.errors import PositionLost, ServiceUnavailable
 from connectors.streams.protocol import MESSAGES, READ_ANEW, Positions, RawBatch, StreamPartition
@@ -22,6 +23,21 @@ _REQUEST_SECONDS = 30.0
 # A poll waits for as many messages as it asks for, and transaction markers never come: so none waits for long.
 _POLL_SECONDS = 0.02
 _IDLE_POLLS = int(60 / _POLL_SECONDS)
+
+
+# What a broker says of a topic in the first moments of its life.
+_NOT_READY = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
+_patiently = Retrying(
+    retry=retry_if_exception(lambda error: isinstance(error, KafkaException) and error.args[0].code() in _NOT_READY),
+    stop=stop_after_delay(_REQUEST_SECONDS),
+    wait=wait_fixed(0.05),
+    reraise=True,
+)
 
 
 class KafkaStream:
@@ -177,13 +193,16 @@ class KafkaStream:
         if not wanted:
             return {}
         try:
-            futures = self._admin.list_offsets(
-                wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_SECONDS
-            )
-            found = {(tp.topic, tp.partition): f.result(_REQUEST_SECONDS).offset for tp, f in futures.items()}
+            found = _patiently(self._list_offsets, wanted)
         except KafkaException as error:
             raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
         return {p: found[p.topic, p.partition] for p in partitions}
+
+    def _list_offsets(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
+        futures = self._admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_SECONDS
+        )
+        return {(tp.topic, tp.partition): f.result(_REQUEST_SECONDS).offset for tp, f in futures.items()}
 
 
 def _where(partition: StreamPartition) -> str:
