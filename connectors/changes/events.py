@@ -129,6 +129,11 @@ SNAPSHOTS = (
         "the changes count, because a snapshot row stands before everything that was committed after it",
     ),
     Event(
+        "table read anew",
+        "`op` r with the header `lakehouse.after`: behind which marker it was read",
+        "takes the place of what was committed before that marker; what was committed after it counts more",
+    ),
+    Event(
         "snapshot begun anew",
         "`op` r of a snapshot that was interrupted, then `op` r of all rows with a greater LSN",
         "the later one counts; rows that only the first one saw are marked deleted",

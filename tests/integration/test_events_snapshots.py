@@ -83,7 +83,7 @@ def drain_until_read_again(settings, table, last_id):
     raise AssertionError(f"row {last_id} of {table} was not read again")
 
 
-def test_incremental_snapshot_brings_back_what_was_lost_and_replaces_nothing_newer(settings, source, open_transaction):
+def test_incremental_snapshot_mends_and_replaces_nothing_newer(settings, source, open_transaction):
     drain(settings, source)
     silver = LakeLayout(settings.lake.root, settings.cdc.source).silver(TableName("public", "incremental"))
     DeltaTable(silver).delete("id = 9")
