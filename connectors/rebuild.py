@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+from deltalake.exceptions import DeltaError
+
 from connectors.drain import merge_table, open_silver
 from connectors.errors import CommitConflict
 from connectors.failpoints import failpoint
@@ -70,7 +72,12 @@ def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
 
 def _discard_stale(silver: SilverTable, beside: str) -> None:
     """Removes what an earlier rebuild left, unless it can be gone on with."""
-    left = open_table(beside)
+    try:
+        left = open_table(beside)
+    except DeltaError:
+        # Storage that fails is told otherwise: this is a table that a killed run had begun to remove.
+        delete_table(beside)
+        return
     if left is None:
         return
     progress = SilverProgress.of(left)

@@ -1,5 +1,7 @@
 """A silver table made anew from bronze equals the one that was merged step by step, and takes its place at once."""
 
+from pathlib import Path
+
 import pytest
 
 from connectors.drain import merge_table, open_silver, pending_tables
@@ -124,6 +126,15 @@ def test_rebuild_never_goes_on_from_one_that_was_finished(source):
     finished = open_silver(source.settings, TABLE, at=source.layout.rebuild(TABLE))
     replace_rows(open_silver(source.settings, TABLE), finished)
     assert rebuild_silver(source.settings, TABLE).changes == len(EVENTS)
+
+
+def test_rebuild_is_not_held_up_by_a_table_that_was_half_removed(source):
+    """Killed while it removes its own table, a rebuild leaves one that can't be opened."""
+    before = source.rows()
+    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    (Path(source.layout.rebuild(TABLE)) / "_delta_log" / f"{0:020}.json").unlink()
+    rebuild_silver(source.settings, TABLE)
+    assert source.rows() == before
 
 
 def test_unknown_table_is_refused(source):
