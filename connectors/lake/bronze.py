@@ -16,7 +16,7 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from connectors.changes.decode import Messages
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
-from connectors.lake.commits import commit_progress, committing, with_progress
+from connectors.lake.commits import commit_progress, committing, reached, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import data_files, duckdb_connection, ensure_table
 from connectors.streams.protocol import MESSAGES, READ_ANEW, RawBatch, StreamPartition
@@ -69,7 +69,8 @@ class BronzeLog:
         self._table: DeltaTable = ensure_table(
             self._layout.bronze, SCHEMA, partition_by=("source_table", "ingest_date"), configuration=_CONFIGURATION
         )
-        self.batch = self._table.transaction_version(_BATCH) or 0
+        self._reached: dict[str, int | None] = {}
+        self.batch = self._number(_BATCH) or 0
         self.marker = self._read_marker(_MARKER)
         self.through = self._read_marker(_THROUGH)
 
@@ -83,7 +84,7 @@ class BronzeLog:
 
     def has_read(self, partition: StreamPartition) -> bool:
         """Whether a partition of this topic, or of an older one of its name, was ever read."""
-        return self._table.transaction_version(_position_name(partition)) is not None
+        return self._number(_position_name(partition)) is not None
 
     def append(
         self,
@@ -120,6 +121,7 @@ class BronzeLog:
                 writer_properties=_WRITER,
                 commit_properties=with_progress(progress),
             )
+        self._reached.update(progress)
         self.batch, self.marker = self.batch + 1, marker
         self._commits += 1
         if self._commits % _REOPEN_AFTER == 0:
@@ -137,11 +139,12 @@ class BronzeLog:
             return
         progress = {_BATCH: self.batch + 1, **dict(zip(_THROUGH, marker, strict=True))}
         commit_progress(self._table, SCHEMA, progress)
+        self._reached.update(progress)
         self.batch, self.through = self.batch + 1, marker
 
     def partitions(self, topic: str) -> int:
         """Returns how many stream partitions a topic had when it was last drained."""
-        return self._table.transaction_version(_partitions_name(topic)) or 1
+        return self._number(_partitions_name(topic)) or 1
 
     def files(self, *, after_batch: int = 0) -> dict[str, list[BronzeFile]]:
         """Returns the files with batches after `after_batch`, by source table, oldest first."""
@@ -163,19 +166,24 @@ class BronzeLog:
                 counts[table] = connection.execute(query).fetchall()[0][0]
         return counts
 
+    def _number(self, name: str) -> int | None:
+        if name not in self._reached:
+            self._reached[name] = reached(self._table, name)
+        return self._reached[name]
+
     def _read_marker(self, names: tuple[str, str]) -> Marker:
-        epoch, lsn = (self._table.transaction_version(name) or 0 for name in names)
+        epoch, lsn = (self._number(name) or 0 for name in names)
         return Marker(epoch, lsn)
 
     def _position(self, partition: StreamPartition) -> int:
-        identity = self._table.transaction_version(_identity_name(partition)) or 0
+        identity = self._number(_identity_name(partition)) or 0
         if identity not in (0, _identity(partition)):
             raise PositionLost(
                 f"topic {partition.topic!r} was deleted and made anew since it was last read",
                 hint=READ_ANEW,
                 partition=partition,
             )
-        position = self._table.transaction_version(_position_name(partition))
+        position = self._number(_position_name(partition))
         return 0 if position is None else position
 
 

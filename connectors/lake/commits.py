@@ -20,6 +20,17 @@ def with_progress(progress: Mapping[str, int]) -> CommitProperties:
     return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
 
 
+def reached(table: DeltaTable, name: str) -> int | None:
+    """Returns the number that a table's commits have reached; reads the log for it, which is dear on S3.
+
+    Raises:
+        ConfigurationError: The storage refuses.
+        ServiceUnavailable: The storage failed.
+    """
+    with storage_errors(table.table_uri):
+        return table.transaction_version(name)
+
+
 @contextmanager
 def committing(table: DeltaTable) -> Iterator[None]:
     """Turns what a commit may raise into this library's errors.

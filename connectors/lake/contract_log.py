@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from connectors.changes.order import Position
 from connectors.errors import CommitConflict, ConfigurationError
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import committing, reached, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.storage import ensure_table, open_table, storage_errors
@@ -268,7 +268,7 @@ def _newest_life(table: DeltaTable) -> SourceLife | None:
 def _append(table: DeltaTable, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
     if not rows:
         return
-    number = table.transaction_version(_COMMIT_NUMBER)
+    number = reached(table, _COMMIT_NUMBER)
     progress = with_progress({_COMMIT_NUMBER: 0 if number is None else number + 1})
     with committing(table):
         write_deltalake(

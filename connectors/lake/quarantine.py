@@ -9,7 +9,7 @@ from deltalake import write_deltalake
 from connectors.changes.columns import names
 from connectors.changes.decode import Messages
 from connectors.lake.bronze import SCHEMA as BRONZE
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import committing, reached, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import ensure_table
 from connectors.postgres.identifiers import TableName, quote_literal
@@ -35,7 +35,7 @@ def quarantine_rejected(
     """
     target = ensure_table(layout.quarantine, SCHEMA)
     name = f"v1/batch/{table}"
-    done = target.transaction_version(name) or 0
+    done = reached(target, name) or 0
     rows = connection.sql(_select(table, messages, after_batch=done)).to_arrow_table().cast(SCHEMA)
     if len(rows) > 0:
         with committing(target):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 
 from connectors.changes.order import BEGINNING, Position
+from connectors.lake.commits import reached
 
 _BATCH = "v1/batch"
 _FLOOR = tuple(f"v1/floor/{name}" for name in Position._fields)
@@ -25,7 +26,7 @@ class SilverProgress:
     @classmethod
     def of(cls, table: DeltaTable) -> "SilverProgress | None":
         """Reads what a table has reached; None before its first commit of ours."""
-        batch, *floor = (table.transaction_version(name) for name in (_BATCH, *_FLOOR))
+        batch, *floor = (reached(table, name) for name in (_BATCH, *_FLOOR))
         if batch is None:
             return None
         return cls(batch, Position(*(number or 0 for number in floor)))

@@ -4,7 +4,7 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from connectors.changes.columns import names
 from connectors.errors import ContractMismatch
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import committing, reached, with_progress
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.stored import stored_rows
 from connectors.lake.snapshot import pin_table
@@ -63,7 +63,7 @@ def replace_rows(silver: SilverTable, new: SilverTable) -> None:
 
 def has_replaced(silver: SilverTable, other: DeltaTable) -> bool:
     """Whether the rows of another table were taken over."""
-    return silver.table.transaction_version(_name(other)) is not None
+    return reached(silver.table, _name(other)) is not None
 
 
 def _name(table: DeltaTable) -> str:
