@@ -72,6 +72,7 @@ _COLUMNS = """
                              AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
                 END AND m.relreplident = w.relreplident)
             FROM members m WHERE m.root = w.oid) AS identified,
+           w.relkind = 'p' AS partitioned,
            EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = w.oid AND w.relkind = 'r') AS has_children,
            has_schema_privilege(w.nspname, 'USAGE') AND has_table_privilege(w.oid, 'SELECT') AS readable,
            pg_has_role(w.relowner, 'USAGE') AS owned,
@@ -98,6 +99,7 @@ class CatalogTable:
     Attributes:
         contract: Columns, key and types.
         identified: Updates and deletes can be published; if false, publishing the table would make them fail.
+        partitioned: It stands for its partitions.
         has_children: Other tables inherit from it, so that reading it reads their rows too.
         readable: The user may read it.
         owned: The user may add it to a publication.
@@ -108,6 +110,7 @@ class CatalogTable:
 
     contract: TableContract
     identified: bool
+    partitioned: bool
     has_children: bool
     readable: bool
     owned: bool
@@ -172,6 +175,7 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
     return CatalogTable(
         contract=contract,
         identified=head["identified"],
+        partitioned=head["partitioned"],
         has_children=head["has_children"],
         readable=head["readable"],
         owned=head["owned"],

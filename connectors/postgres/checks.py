@@ -158,6 +158,10 @@ def _identity_findings(table: CatalogTable) -> list[Finding]:
         problem = f"has generated columns in its key that do not travel ({', '.join(unpublished)})"
         cure = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL; -- after dropping that key"
         findings.append(Finding("error", name, problem, cure))
+    if table.partitioned:
+        problem = "is partitioned: TRUNCATE, ATTACH, DETACH and DROP of a single partition are not published"
+        cure = f"lakehouse resync {name} -- after each of them"
+        findings.append(Finding("warning", name, problem, cure))
     if table.has_children:
         problem = "is inherited from: reading it would read the rows of other tables too"
         findings.append(Finding("error", name, problem, "leave it out of LAKEHOUSE_CDC__TABLES"))

@@ -5,7 +5,7 @@ import pytest
 from connectors.errors import ConfigurationError
 from connectors.postgres.catalog import list_tables, read_contracts, read_tables
 from connectors.postgres.checks import check_server, check_tables
-from connectors.postgres.connection import connect
+from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.replication import (
@@ -85,6 +85,43 @@ def test_the_key_is_the_one_that_identifies_a_row(database: PostgresSettings) ->
         ((), "full", True),
         ((), "full", True),
     ]
+
+
+def test_commands_on_a_single_partition_are_not_published(database: PostgresSettings) -> None:
+    with connect(database) as connection:
+        connection.execute("""
+            CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY RANGE (id);
+            CREATE TABLE low PARTITION OF whole FOR VALUES FROM (0) TO (10);
+            CREATE TABLE high PARTITION OF whole FOR VALUES FROM (10) TO (20);
+            CREATE TABLE other (id int PRIMARY KEY);
+        """)
+        ensure_publication(connection, "probe", [TableName("public", "whole")])
+        connection.execute(
+            "SELECT pg_create_logical_replication_slot('probe_partitions', 'pgoutput', temporary => true)"
+        )
+        # Begin, commit and relation are not of interest: insert, delete and truncate are.
+        assert _published(connection, "INSERT INTO whole VALUES (1), (11)") == ["I", "I"]
+        assert _published(connection, "INSERT INTO low VALUES (2)") == ["I"]
+        assert _published(connection, "TRUNCATE low") == []
+        assert _published(connection, "ALTER TABLE whole DETACH PARTITION high") == []
+        assert _published(connection, "INSERT INTO high VALUES (12)") == []
+        assert _published(connection, "ALTER TABLE whole ATTACH PARTITION high FOR VALUES FROM (10) TO (20)") == []
+        assert _published(connection, "DELETE FROM high WHERE id = 12") == ["D"]
+        assert _published(connection, "DROP TABLE high") == []
+        assert _published(connection, "TRUNCATE whole") == ["T"]
+        (table,) = read_tables(connection, [TableName("public", "whole")])
+        (finding,) = check_tables([table], role="me")
+        assert "is partitioned" in finding.problem
+
+
+def _published(connection: Connection, statement: str) -> list[str]:
+    """Kinds of change that the publication sends of a statement."""
+    connection.execute(statement)
+    changes = connection.execute(
+        "SELECT chr(get_byte(data, 0)) FROM pg_logical_slot_get_binary_changes("
+        "'probe_partitions', NULL, NULL, 'proto_version', '1', 'publication_names', 'probe')"
+    )
+    return [kind for (kind,) in changes if kind in "IUDT"]
 
 
 @pytest.mark.parametrize(

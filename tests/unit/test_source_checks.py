@@ -16,6 +16,7 @@ def table(
 ) -> CatalogTable:
     facts: dict[str, object] = {
         "identified": True,
+        "partitioned": False,
         "has_children": False,
         "readable": True,
         "owned": True,
@@ -67,6 +68,13 @@ def test_a_published_table_need_not_be_owned() -> None:
 def test_a_generated_column_that_does_not_travel_is_a_warning() -> None:
     (finding,) = check_tables([table(unpublished=("total",))], role="me")
     assert (finding.severity, finding.subject) == ("warning", "public.orders.total")
+
+
+def test_commands_on_single_partitions_are_warned_of() -> None:
+    (finding,) = check_tables([table(partitioned=True)], role="me")
+    assert (finding.severity, finding.subject) == ("warning", "public.orders")
+    assert "DETACH" in finding.problem
+    assert finding.cure.startswith("lakehouse resync public.orders")
 
 
 def test_an_array_whose_unchanged_value_reads_as_null_needs_the_full_identity() -> None:
