@@ -222,11 +222,23 @@ def _refuse_added(connection: Connection, source: str, names: list[TableName]) -
         )
 
 
+def _refuse_forgotten(client: ConnectClient, connector: str) -> None:
+    """Without its offset, a connector would read all rows at positions that count less than what silver has."""
+    if client.offset(connector) is None:
+        client.delete(connector)
+        raise SourceNotReady(
+            f"Kafka Connect no longer knows how far connector {connector} has read",
+            hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
+        )
+
+
 def _apply(client: ConnectClient, connector: str, config: dict[str, str], *, anew: bool) -> bool:
     """Brings the connector to this configuration and to run; returns whether it had to be touched."""
     current, status = client.config(connector), client.status(connector)
     if current is None:
         client.create_stopped(connector, config)
+        if not anew:
+            _refuse_forgotten(client, connector)
     else:
         healthy = status is not None and status.failure is None and status.state not in ("STOPPED", "PAUSED")
         if current == config and healthy and not anew:

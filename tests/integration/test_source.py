@@ -117,6 +117,21 @@ def test_registering_after_removing_begins_a_new_epoch(source: Settings) -> None
         client.wait_for_snapshot(connector_name(source.cdc.source), timeout=60)
 
 
+def test_a_connector_that_lost_its_offset_is_not_gone_on_with(source: Settings) -> None:
+    register_source(source)
+    name = connector_name(source.cdc.source)
+    with ConnectClient(source.connect.url) as client:
+        client.wait_for_snapshot(name, timeout=60)
+        client.stop(name)
+        client.reset_offset(name)
+        client.delete(name)
+    with pytest.raises(SourceNotReady, match="no longer knows how far"):
+        register_source(source)
+    assert source_status(source).connector is None
+    remove_source(source, dry_run=False)
+    assert register_source(source).epoch == 2
+
+
 def test_tables_added_later_are_refused_with_what_to_do(source: Settings) -> None:
     register_source(with_tables(source, "public.orders"))
     with pytest.raises(SourceNotReady, match=r"public\.Orders would be captured without the rows"):
