@@ -91,7 +91,8 @@ def merge_folded(
 
 def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: Mapping[str, int]) -> TableMerger:
     of_change = {name: f"s.{name}" for name in CDC_COLUMNS}
-    of_row = {c.quoted: _merged_value(c) for c in columns.all if not c.is_key}
+    # The key, too: equal ones can be written differently, 0 and -0.
+    of_row = {c.quoted: _merged_value(c) for c in columns.all}
     inserted = {c.quoted: f"s.{c.quoted}" for c in columns.all}
     newer = is_newer("s", "t")
     merger = silver.merge(
