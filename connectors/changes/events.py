@@ -87,7 +87,7 @@ KEYS = (
     Event(
         "key change onto an equal numeric key",
         "1.0 becomes 1.00: d and c at one LSN",
-        "the d goes first; undeclared numerics are text: the old spelling is marked deleted (0 and -0 of a float are one)",
+        "the d goes first; an undeclared numeric is text, so 1.0 is marked deleted; 0 and -0 of a float are one row",
     ),
     Event(
         "key that is checked at commit",
