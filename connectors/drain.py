@@ -15,6 +15,7 @@ from threading import Event
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
+from connectors.evolution import ContractCheck
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, SourceLife, current_life, latest_versions
@@ -150,12 +151,16 @@ def open_silver(settings: Settings, table: TableName, *, at: str | None = None) 
     return _silver(layout, version, _life(layout), at=at)
 
 
-def merge_table(settings: Settings, table: TableName, *, into: str | None = None) -> MergeReport:
+def merge_table(
+    settings: Settings, table: TableName, *, checked: ContractCheck | None = None, into: str | None = None
+) -> MergeReport:
     """Merges into one silver table what bronze holds for it, in slices of bounded size.
 
     Args:
         settings: The source and the lake.
         table: The source table.
+        checked: Which tables are held, and how far the contracts are known to hold; without it, all is merged by
+            the contracts that the lake has.
         into: Address of another table than the source table's own.
 
     Raises:
@@ -164,6 +169,8 @@ def merge_table(settings: Settings, table: TableName, *, into: str | None = None
         ConfigurationError: There is no such table in this source.
     """
     began = time.monotonic()
+    if checked is not None and table in checked.held:
+        raise checked.held[table]
     layout = _layout(settings)
     silver = open_silver(settings, table, at=into)
     life = _life(layout)
@@ -171,9 +178,10 @@ def merge_table(settings: Settings, table: TableName, *, into: str | None = None
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
         bronze = BronzeLog(layout)
         try:
-            for report in _merge_slices(bronze, silver, settings):
+            up_to_batch = bronze.batch if checked is None else min(bronze.batch, checked.up_to_batch)
+            for report in _merge_slices(bronze, silver, settings, up_to_batch=up_to_batch):
                 changes, rejected = changes + report.changes, rejected + report.rejected
-            if _awaits_epoch(silver, table, life, bronze):
+            if up_to_batch == bronze.batch and _awaits_epoch(silver, table, life, bronze):
                 silver.begin_epoch(life.epoch)
             break
         except CommitConflict:
@@ -183,17 +191,19 @@ def merge_table(settings: Settings, table: TableName, *, into: str | None = None
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
 
 
-def _merge_slices(bronze: BronzeLog, silver: SilverTable, settings: Settings) -> Iterator[SliceReport]:
+def _merge_slices(
+    bronze: BronzeLog, silver: SilverTable, settings: Settings, *, up_to_batch: int
+) -> Iterator[SliceReport]:
     contract = silver.contract
-    files = bronze.files(after_batch=silver.batch).get(str(contract.table), [])
+    files = bronze.files(after_batch=silver.batch, up_to_batch=up_to_batch).get(str(contract.table), [])
     if contract.key and bronze.partitions(topic_name(settings.cdc.source, contract.table)) > 1:
         # An older change may be in a newer batch, by another stream partition: all that is pending is one slice.
         if files:
-            yield silver.merge(files, up_to_batch=bronze.batch, through=bronze.through)
+            yield silver.merge(files, up_to_batch=up_to_batch, through=bronze.through)
         return
     limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
-    for part, up_to_batch in slices(files, up_to_batch=bronze.batch, **limits):
-        yield silver.merge(part, up_to_batch=up_to_batch)
+    for part, cut in slices(files, up_to_batch=up_to_batch, **limits):
+        yield silver.merge(part, up_to_batch=cut)
 
 
 def _awaits_epoch(silver: SilverTable, table: TableName, life: SourceLife, bronze: BronzeLog) -> bool:

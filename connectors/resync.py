@@ -15,6 +15,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import SilverProgress
 from connectors.postgres.catalog import CatalogTable, read_tables
 from connectors.postgres.connection import Connection, connect
+from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker, has_rows, published_tables
 from connectors.rebuild import RebuildReport, rebuild_silver
@@ -33,6 +34,18 @@ def resync_table(settings: Settings, table: TableName) -> RebuildReport:
         SourceNotReady: The table has no key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
     """
+    drain_source(settings, through_lsn=read_anew(settings, table))
+    return rebuild_silver(settings, table)
+
+
+def read_anew(settings: Settings, table: TableName) -> int:
+    """Has a captured table's rows written into its topic; returns the LSN of a marker behind them.
+
+    Raises:
+        ConfigurationError: The table is not captured.
+        SourceNotReady: The table has no key, or could not be read.
+        ServiceUnavailable: A service did not answer in time.
+    """
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     life = current_life(layout)
     with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
@@ -42,21 +55,28 @@ def resync_table(settings: Settings, table: TableName) -> RebuildReport:
                 f"{table} is not a captured table of source {settings.cdc.source!r}",
                 hint="see `lakehouse source status`; `lakehouse source register` captures it",
             )
-        if not found.contract.key:
-            raise SourceNotReady(
-                f"{table} has no key: its rows would be counted twice",
-                hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
-            )
         # Asked before the marker is written: whatever is in bronze by now was committed before it.
         batch = BronzeLog(layout).batch
         after = emit_marker(connection)
         if has_rows(connection, table):
+            require_key(found.contract)
             _read(client, settings, found, life, after=after)
         beginning = SilverProgress(batch, Position(life.epoch, after, 0, 0))
         record_contracts(layout, [found.contract], after, beginning=beginning, again=True)
-        drained = emit_marker(connection)
-    drain_source(settings, through_lsn=drained)
-    return rebuild_silver(settings, table)
+        return emit_marker(connection)
+
+
+def require_key(contract: TableContract) -> None:
+    """Does nothing if a table's rows can be told apart.
+
+    Raises:
+        SourceNotReady: They can't.
+    """
+    if not contract.key:
+        raise SourceNotReady(
+            f"{contract.table} has no key: rows that are read while it changes would be counted twice",
+            hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
+        )
 
 
 def _captured(connection: Connection, settings: Settings, table: TableName) -> CatalogTable | None:

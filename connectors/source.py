@@ -2,16 +2,29 @@
 
 from dataclasses import dataclass, field
 
+from connectors.changes.order import BEGINNING
 from connectors.debezium.checks import check_stream
 from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.errors import SourceNotReady
-from connectors.lake.contract_log import SourceLife, current_epoch, current_life, ensure_epoch, record_contracts
+from connectors.evolution import follow_contracts
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import (
+    SourceLife,
+    contract_versions,
+    current_epoch,
+    current_life,
+    ensure_epoch,
+    latest_versions,
+    record_contracts,
+)
 from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.progress import START, UNREAD, SilverProgress
 from connectors.positions import forget_lost_positions
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
 from connectors.postgres.checks import Finding, check_patterns, check_server, check_tables
 from connectors.postgres.connection import Connection, connect
+from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import (
     SlotState,
@@ -19,10 +32,12 @@ from connectors.postgres.replication import (
     drop_publication,
     drop_slot,
     ensure_publication,
+    has_rows,
     published_tables,
     read_identity,
     read_slot,
 )
+from connectors.resync import read_anew, require_key
 from connectors.settings import Settings
 
 START_SECONDS = 120
@@ -95,20 +110,20 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         lsn = current_lsn(connection)
         tables = _captured(connection, settings)
         names = [table.contract.table for table in tables]
+        contracts = [table.contract for table in tables]
         findings = _check(connection, settings, tables)
         _refuse(findings)
         known = current_life(layout)
         life = _life(connection, layout, slot, known, names)
-        if life == known:
-            _refuse_added(connection, source, names)
         changed = [f"epoch {life.epoch} began"] if life != known else []
-        if known is not None and life != known:
-            lost = forget_lost_positions(settings, names)
-            changed += [f"{p.topic}[{p.partition}] is read on, although messages of it were lost" for p in lost]
+        published = published_tables(connection, publication_name(source)) or []
+        if life == known:
+            unseen = [contract for contract in contracts if contract.table not in published]
+            changed += _record_changes(connection, layout, contracts, unseen, lsn)
+        else:
+            changed += _record_anew(settings, contracts, known, life, lsn)
         if ensure_publication(connection, publication_name(source), names):
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
-        recorded = record_contracts(layout, [table.contract for table in tables], lsn)
-        changed += [f"contract of {table} recorded" for table in recorded]
         config = connector_config(settings, tables, epoch=life.epoch, placeholder=life.placeholder)
         if _apply(client, connector, config, anew=life != known):
             changed.append(f"connector {connector} started")
@@ -118,6 +133,10 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
             aim="running",
             timeout=timeout,
         )
+    for table, version in latest_versions(layout).items():
+        if version.beginning == UNREAD and table in names:
+            read_anew(settings, table)
+            changed.append(f"rows of {table} were read")
     return Registration(
         connector=connector,
         epoch=life.epoch,
@@ -212,14 +231,37 @@ def _life(
     return ensure_epoch(layout, slot=slot, slot_exists=exists, identity=identity, tables=tables)
 
 
-def _refuse_added(connection: Connection, source: str, names: list[TableName]) -> None:
-    published = published_tables(connection, publication_name(source)) or []
-    added = [str(table) for table in names if table not in published]
-    if added:
-        raise SourceNotReady(
-            f"{', '.join(added)} would be captured without the rows that are there already, nothing was changed",
-            hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
-        )
+def _record_changes(
+    connection: Connection,
+    layout: LakeLayout,
+    contracts: list[TableContract],
+    unseen: list[TableContract],
+    lsn: int,
+) -> list[str]:
+    """Records what is new of a source that is captured already; `unseen` are the tables that so far are not."""
+    for contract in unseen:
+        if has_rows(connection, contract.table):
+            require_key(contract)
+    versions = {name: known[-1] for name, known in contract_versions(layout).items()}
+    # A table that changed so that silver can't follow keeps its contract, and is held.
+    followed, _ = follow_contracts(layout, versions, contracts, lsn)
+    added = record_contracts(layout, unseen, lsn, beginning=UNREAD, again=True)
+    return [f"contract of {table} recorded" for table in (*followed, *added)]
+
+
+def _record_anew(
+    settings: Settings, contracts: list[TableContract], known: SourceLife | None, life: SourceLife, lsn: int
+) -> list[str]:
+    """Records the contracts with which a life of the slot begins, right before its snapshot."""
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    start, changed = START, []
+    if known is not None:
+        lost = forget_lost_positions(settings, [contract.table for contract in contracts])
+        changed = [f"{p.topic}[{p.partition}] is read on, although messages of it were lost" for p in lost]
+        # All rows are read anew: what bronze holds from before may be of other columns.
+        start = SilverProgress(BronzeLog(layout).batch, BEGINNING._replace(epoch=life.epoch))
+    recorded = record_contracts(layout, contracts, lsn, beginning=start)
+    return [*changed, *(f"contract of {table} recorded" for table in recorded)]
 
 
 def _refuse_forgotten(client: ConnectClient, connector: str) -> None:

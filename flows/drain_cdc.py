@@ -7,11 +7,12 @@ from pydantic import Field
 
 from connectors.drain import MergeReport
 from connectors.errors import TerminalError
+from connectors.evolution import ContractCheck
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
 from tasks.artifacts import publish_drain
 from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
-from tasks.cdc import drain_source, find_pending_tables, merge_table
+from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table
 
 Outcomes = dict[TableName, MergeReport | BaseException]
 
@@ -35,19 +36,20 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
     source = settings.cdc.source
     drain = materializing(drain_source, bronze_asset(source), source_asset(source))
     drained = drain(settings, through_lsn=through_lsn)
-    outcomes = merge_tables(settings, find_pending_tables(settings))
+    checked = check_contracts(settings)
+    outcomes = merge_tables(settings, find_pending_tables(settings), checked)
     publish_drain(drained, outcomes)
     return merged(outcomes)
 
 
-def merge_tables(settings: Settings, tables: list[TableName]) -> Outcomes:
+def merge_tables(settings: Settings, tables: list[TableName], checked: ContractCheck) -> Outcomes:
     """Merges each table in a task of its own; returns its report or its error."""
     source = settings.cdc.source
     outcomes: Outcomes = {}
     # One after another: a merge uses every core already, and a task's timeout can end it only in the main thread.
     for table in tables:
         merge = materializing(merge_table, silver_asset(table), bronze_asset(source))
-        outcomes[table] = merge(settings, table, return_state=True).result(raise_on_failure=False)
+        outcomes[table] = merge(settings, table, checked=checked, return_state=True).result(raise_on_failure=False)
     return outcomes
 
 

@@ -1,7 +1,8 @@
 """Tasks of change data capture: stream to bronze, bronze to silver."""
 
-from connectors import drain
+from connectors import drain, evolution
 from connectors.drain import DrainReport, MergeReport
+from connectors.evolution import ContractCheck
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 from tasks.policy import preset_task
@@ -19,7 +20,13 @@ def find_pending_tables(settings: Settings) -> list[TableName]:
     return drain.pending_tables(settings)
 
 
+@preset_task("check contracts of {settings.cdc.source}")
+def check_contracts(settings: Settings) -> ContractCheck:
+    """Compares the source's tables with what the lake knows of them."""
+    return evolution.check_contracts(settings)
+
+
 @preset_task("merge {table}")
-def merge_table(settings: Settings, table: TableName) -> MergeReport:
+def merge_table(settings: Settings, table: TableName, *, checked: ContractCheck) -> MergeReport:
     """Applies a table's pending changes to silver."""
-    return drain.merge_table(settings, table)
+    return drain.merge_table(settings, table, checked=checked)

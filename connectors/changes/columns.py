@@ -3,10 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from connectors.errors import ContractMismatch
 from connectors.postgres.contracts import ColumnContract, TableContract
-from connectors.postgres.identifiers import quote_identifier
+from connectors.postgres.identifiers import quote_identifier, quote_literal
 from connectors.postgres.types import TypeRule, rule_for
+
+_SQL_TYPES = {
+    pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    pa.date32(): "DATE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,13 @@ class Column:
         """The name, quoted for DuckDB and Delta alike."""
         return quote_identifier(self.name)
 
+    @property
+    def fill(self) -> str | None:
+        """SQL of the value that rows from before the column hold; None: NULL."""
+        if self.contract.fill is None:
+            return None
+        return f"CAST({quote_literal(self.contract.fill)} AS {_sql_type(self.rule.arrow)})"
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -65,6 +84,13 @@ class Columns:
     def any_kept(self) -> str:
         """The condition that a change leaves some value out."""
         return " OR ".join(c.keep for c in self.toastable) or "FALSE"
+
+
+def _sql_type(arrow: pa.DataType) -> str:
+    """DuckDB's name of a type in which a constant can be told; see `FILLABLE`."""
+    if pa.types.is_decimal(arrow):
+        return f"DECIMAL({arrow.precision}, {arrow.scale})"
+    return _SQL_TYPES[arrow]
 
 
 def names(parts: Iterable[str]) -> str:

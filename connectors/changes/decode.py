@@ -45,10 +45,16 @@ def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_i
 
     Its columns: `batch, topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`;
     `old_key` (JSON, of a changed primary key); `ends_snapshot` (of the last row that a snapshot read);
-    `strange_shape` (the row's columns, if not the contract's); value and keep flag of each column; with `both_images`
-    also the values before the change, `b_` in front; `reason` of a rejection, or NULL.
+    `strange_shape` (the row's columns, if some are not the contract's); value and keep flag of each column; with
+    `both_images` also the values before the change, `b_` in front; `reason` of a rejection, or NULL.
     """
     shape = names(quote_literal(c.name) for c in columns.all)
+    # A change from before a column was added does not name it.
+    missing = "".join(
+        f"len(shape) > 0 AND NOT list_contains(shape, {quote_literal(c.name)}) AS missing_{c.value}, "
+        for c in columns.all
+        if c.fill is not None
+    )
     raws = names(_raw(c, both_images=both_images) for c in columns.all)
     values = names(_value(c, both_images=both_images) for c in columns.all)
     keeps = "".join(f"{_keep(c, placeholder)} AS {c.keep}, " for c in columns.toastable)
@@ -79,8 +85,8 @@ WITH received AS (
         coalesce(event.source.snapshot IN ('last', 'last_in_data_collection'), FALSE) AS ends_snapshot,
         make_timestamptz(try_cast(event.source.ts_ms AS BIGINT) * {_MICROSECONDS}) AS _cdc_committed_at,
         decode(headers['{OLD_KEY_HEADER}']) AS old_key,
-        CASE WHEN len(shape) > 0 AND NOT (len(shape) = {len(columns.all)} AND list_has_all([{shape}], shape))
-             THEN shape END AS strange_shape,
+        CASE WHEN len(shape) > 0 AND NOT list_has_all([{shape}], shape) THEN shape END AS strange_shape,
+        {missing}
         event.after IS NOT NULL AS has_after, event.before IS NOT NULL AS has_before,
         {raws}
     FROM parsed
@@ -121,6 +127,8 @@ def _keep(column: Column, placeholder: str) -> str:
 
 def _value(column: Column, *, both_images: bool) -> str:
     decoded = column.rule.decode.format(f"raw_{column.value}")
+    if column.fill is not None:
+        decoded = f"CASE WHEN missing_{column.value} THEN {column.fill} ELSE {decoded} END"
     image = f"CASE WHEN {column.keep} THEN NULL ELSE {decoded} END" if column.toastable else decoded
     both = f", {column.rule.decode.format(f'b_raw_{column.value}')} AS b_{column.value}" if both_images else ""
     return f"{image} AS {column.value}{both}"

@@ -146,12 +146,12 @@ class BronzeLog:
         """Returns how many stream partitions a topic had when it was last drained."""
         return self._number(_partitions_name(topic)) or 1
 
-    def files(self, *, after_batch: int = 0) -> dict[str, list[BronzeFile]]:
-        """Returns the files with batches after `after_batch`, by source table, oldest first."""
+    def files(self, *, after_batch: int = 0, up_to_batch: int | None = None) -> dict[str, list[BronzeFile]]:
+        """Returns the files with batches after `after_batch`, up to `up_to_batch`, by source table, oldest first."""
         found: dict[str, list[BronzeFile]] = {}
         for row in data_files(self._layout.bronze, self._table):
             table, last = row["partition.source_table"], row["max.batch"]
-            if last > after_batch:
+            if last > after_batch and (up_to_batch is None or row["min.batch"] <= up_to_batch):
                 file = BronzeFile(row["path"], row["min.batch"], last, row["num_records"], row["size_bytes"])
                 found.setdefault(table, []).append(file)
         return {table: sorted(files, key=lambda f: f.first_batch) for table, files in found.items()}

@@ -6,7 +6,7 @@ two writers that read the same state one wins and the other reads again.
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, TypeVar, cast
@@ -15,6 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from connectors.changes.evolution import with_dropped
 from connectors.changes.order import Position
 from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.commits import committing, reached, with_progress
@@ -111,8 +112,11 @@ def contract_versions(layout: LakeLayout) -> dict[TableName, tuple[ContractVersi
 
 
 def latest_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
-    """The newest version of the contract of every table that was ever captured."""
-    return {name: versions[-1] for name, versions in contract_versions(layout).items()}
+    """The newest version of the contract of every table that was ever captured.
+
+    It has the columns, too, that were dropped since the table was last read anew: events may still hold them.
+    """
+    return {name: _with_dropped(versions) for name, versions in contract_versions(layout).items()}
 
 
 def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
@@ -254,6 +258,12 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
         version = ContractVersion(row["version"], row["valid_from_lsn"], contract, beginning)
         versions[contract.table] = (*versions.get(contract.table, ()), version)
     return versions
+
+
+def _with_dropped(versions: Sequence[ContractVersion]) -> ContractVersion:
+    newest = versions[-1]
+    since = [v for v in versions if v.beginning == newest.beginning]
+    return replace(newest, contract=with_dropped([v.contract for v in since]))
 
 
 def _newest_life(table: DeltaTable) -> SourceLife | None:

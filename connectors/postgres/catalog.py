@@ -64,7 +64,7 @@ _COLUMNS = """
                             WHERE isleaf UNION SELECT w.oid) p(relid)
         JOIN pg_class m ON m.oid = p.relid
     )
-    SELECT w.nspname, w.relname, w.relreplident,
+    SELECT w.nspname, w.relname, w.oid::bigint, w.relreplident,
            (SELECT bool_and(CASE m.relreplident
                 WHEN 'f' THEN true
                 WHEN 'n' THEN false
@@ -84,7 +84,10 @@ _COLUMNS = """
                  WHERE i.indrelid = w.oid AND u.at <= i.indnkeyatts AND i.indimmediate
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
-           a.attname, a.attnotnull, a.attstorage, a.attgenerated, a.attndims, c.type_name, c.modifier
+           a.attname, a.attnum, a.attnotnull, a.attstorage, a.attgenerated, a.attndims, c.type_name, c.modifier,
+           -- A constant default of an added column stands in the catalogue, not in the rows from before.
+           CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END AS fill,
+           a.atthasmissing OR NOT (a.atthasdef OR a.attidentity <> '') AS fill_known
     FROM wanted w
     LEFT JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN columns c ON c.attrelid = a.attrelid AND c.attnum = a.attnum
@@ -171,6 +174,7 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
         columns=tuple(_column(row) for row in columns if row["attgenerated"] in travelling),
         key=tuple(head["key"]),
         replica_identity=_IDENTITIES[head["relreplident"]],
+        oid=head["oid"],
     )
     return CatalogTable(
         contract=contract,
@@ -194,4 +198,7 @@ def _column(row: dict[str, Any]) -> ColumnContract:
         scale=scale,
         nullable=not row["attnotnull"],
         toastable=row["attstorage"] != "p",
+        number=row["attnum"],
+        fill=row["fill"],
+        fill_known=row["fill_known"],
     )

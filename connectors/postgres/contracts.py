@@ -20,6 +20,9 @@ class ColumnContract(BaseModel):
         scale: Scale of a `numeric(p, s)`; None if undeclared.
         nullable: False where the column is declared NOT NULL.
         toastable: Whether a value may be stored out of line, so that an update can arrive without it.
+        number: `pg_attribute.attnum`: a renamed column keeps it, one that is made anew gets another.
+        fill: What rows that were there before the column hold, as PostgreSQL writes it; None: NULL.
+        fill_known: False where each of those rows got a value of its own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,6 +33,9 @@ class ColumnContract(BaseModel):
     scale: int | None = None
     nullable: bool = True
     toastable: bool = False
+    number: int = 0
+    fill: str | None = None
+    fill_known: bool = True
 
 
 class TableContract(BaseModel):
@@ -41,6 +47,7 @@ class TableContract(BaseModel):
         columns: In catalogue order, without dropped and generated ones that are not published.
         key: Names of the columns that identify a row in the stream, in key order; empty: none.
         replica_identity: What an update or delete says of the old row.
+        oid: `pg_class.oid`: a table that is made anew gets another.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +57,7 @@ class TableContract(BaseModel):
     columns: tuple[ColumnContract, ...]
     key: tuple[str, ...]
     replica_identity: ReplicaIdentity = "default"
+    oid: int = 0
 
     @property
     def table(self) -> TableName:

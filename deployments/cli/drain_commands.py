@@ -9,6 +9,7 @@ from rich.table import Table
 
 from connectors.drain import DrainReport, MergeReport, drain_source, merge_table, pending_tables
 from connectors.errors import TerminalError
+from connectors.evolution import check_contracts
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
@@ -59,11 +60,12 @@ def drain_once(
             lsn = emit_marker(connection)
     with talk.status("Draining the stream into bronze"):
         drained = drain_source(settings, through_lsn=lsn)
+    checked = check_contracts(settings)
     merged, failed = [], {}
     for table in pending_tables(settings):
         with talk.status(f"Merging {table} into silver"):
             try:
-                merged.append(merge_table(settings, table))
+                merged.append(merge_table(settings, table, checked=checked))
             except TerminalError as error:
                 failed[table] = error
     return drained, merged, failed

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from connectors.changes.order import BEGINNING
-from connectors.errors import CommitConflict, ContractMismatch, PositionLost
+from connectors.errors import CommitConflict, PositionLost
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable, slices
@@ -254,24 +254,6 @@ def test_messages_with_schemas_are_understood(lake):
     key, value, headers = event("c", row(1, "a", "x"), lsn=10)
     lake.receive((key, b'{"schema":{"type":"struct"},"payload":' + value + b"}", headers)).merge()
     assert lake.rows() == [(1, "a", "x")]
-
-
-@pytest.mark.parametrize("columns", [{"extra": 1}, {"name": ...}])
-def test_changed_columns_hold_the_table_and_lose_nothing(lake, columns):
-    strange = {k: v for k, v in (row(1, "a", "x") | columns).items() if v is not ...}
-    lake.receive(event("c", strange, lsn=10))
-    with pytest.raises(ContractMismatch, match=r"contract's columns: [+-](extra|name)"):
-        lake.merge()
-    assert SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER).batch == 0
-
-
-def test_silver_with_other_columns_than_the_contract_is_held(lake):
-    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
-    wider = (*COLUMNS, ColumnContract(name="extra", type_name="int4"))
-    lake.contract = KEYED.model_copy(update={"columns": wider})
-    lake.receive(event("c", row(2, "b", "y") | {"extra": 1}, lsn=20, prev=15))
-    with pytest.raises(ContractMismatch, match="silver does not have the contract's columns: -extra"):
-        lake.merge()
 
 
 def test_merge_without_effect_still_advances(lake):

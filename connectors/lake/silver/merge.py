@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import duckdb
-import pyarrow as pa
 from deltalake import DeltaTable
 
 from connectors.changes.columns import Columns, columns_of
@@ -13,31 +12,20 @@ from connectors.changes.decode import Messages, decode_sql
 from connectors.changes.floor import Floor, drop_below, find_floor
 from connectors.changes.fold import fold_changes
 from connectors.changes.markers import Marker
-from connectors.changes.order import BEGINNING
-from connectors.errors import ContractMismatch
+from connectors.changes.order import BEGINNING, is_below
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.history import append_images
 from connectors.lake.silver.progress import START, SilverProgress
+from connectors.lake.silver.schema import adopt_columns, held, silver_schema
 from connectors.lake.silver.upsert import fold_with_stored, merge_folded
 from connectors.lake.storage import duckdb_connection, ensure_table
 from connectors.postgres.contracts import TableContract
 
 # Merges write files of the target size: small ones keep one wide merge from turning the table into two files.
 _CONFIGURATION = {"delta.targetFileSize": str(8 * 2**20), "delta.checkpointInterval": "50"}
-_TIMESTAMP = pa.timestamp("us", tz="UTC")
-_CDC_FIELDS = (
-    ("_cdc_epoch", pa.int64()),
-    ("_cdc_prev_commit_lsn", pa.int64()),
-    ("_cdc_lsn", pa.int64()),
-    ("_cdc_op", pa.string()),
-    ("_cdc_committed_at", _TIMESTAMP),
-    ("_cdc_merged_at", _TIMESTAMP),
-    ("_cdc_deleted", pa.bool_()),
-)
-_HISTORY_FIELDS = (("_cdc_weight", pa.int32()), ("_cdc_partition", pa.int32()), ("_cdc_offset", pa.int64()))
 
 
 @dataclass(frozen=True)
@@ -75,7 +63,7 @@ class SilverTable:
         self._placeholder = placeholder
         self._columns: Columns = columns_of(contract)
         self.uri = uri or layout.silver(contract.table)
-        self.schema = silver_schema(contract)
+        self.schema = silver_schema(contract, self._columns)
         self.reload()
 
     def reload(self) -> Self:
@@ -101,7 +89,14 @@ class SilverTable:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
             ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is held.
         """
-        self._check_columns(self.table.schema().to_arrow().names, of="silver does")
+        adopt_columns(
+            self.table,
+            uri=self.uri,
+            schema=self.schema,
+            contract=self.contract,
+            columns=self._columns,
+            progress=self.progress.as_transactions(),
+        )
         messages = Messages([f.path for f in files], self.batch, up_to_batch)
         with duckdb_connection(self._layout.root) as connection:
             changes = self._decode(connection, messages)
@@ -146,6 +141,8 @@ class SilverTable:
     def _floor(self, connection: duckdb.DuckDBPyConnection) -> Floor | None:
         """Moves what can't be read to `rejected`, drops what lies below the floor; returns a floor that is new."""
         found = find_floor(connection)
+        # Changes from before the table was read anew may be of other columns: they are not even to be read.
+        connection.execute(f"DELETE FROM changes WHERE {is_below('changes', self.beginning.floor)}")
         connection.execute(
             "CREATE TEMP TABLE rejected AS "
             "SELECT topic_id, stream_partition, stream_offset, reason FROM changes WHERE reason IS NOT NULL"
@@ -172,28 +169,9 @@ class SilverTable:
 
     def _check_shape(self, connection: duckdb.DuckDBPyConnection) -> None:
         strange = connection.execute("SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL LIMIT 1")
-        own = [name for name in self.schema.names if name not in {c.name for c in self.contract.columns}]
         for (shape,) in strange.fetchall():
-            self._check_columns([*shape, *own], of="events do")
-
-    def _check_columns(self, found: Sequence[str], *, of: str) -> None:
-        known = set(self.schema.names)
-        differences = [f"+{n}" for n in sorted(set(found) - known)] + [f"-{n}" for n in sorted(known - set(found))]
-        if differences:
-            raise ContractMismatch(
-                f"{self.contract.table}: {of} not have the contract's columns: {', '.join(differences)}",
-                hint=f"the table changed at the source: `lakehouse resync '{self.contract.table}'` reads it anew; "
-                "until then it is held at its last state, its events are safe in bronze",
-                table=self.contract.table,
-            )
-
-
-def silver_schema(contract: TableContract) -> pa.Schema:
-    """Returns silver's schema of a table: its columns, marked with their PostgreSQL type, then our own."""
-    types = {c.name: c.rule.arrow for c in columns_of(contract).all}
-    fields = [pa.field(c.name, types[c.name], metadata={"pg_type": c.type_name}) for c in contract.columns]
-    own = _CDC_FIELDS if contract.key else _CDC_FIELDS + _HISTORY_FIELDS
-    return pa.schema([*fields, *(pa.field(name, kind) for name, kind in own)])
+            unknown = sorted(set(shape) - {c.name for c in self.contract.columns})
+            raise held(self.contract, f"events have columns that the contract does not know: {', '.join(unknown)}")
 
 
 def slices(
@@ -209,7 +187,7 @@ def slices(
         while stop < len(files) and (stop == start or (taken_rows < rows and taken_size < size)):
             taken_rows, taken_size = taken_rows + files[stop].rows, taken_size + files[stop].size
             stop += 1
-        cut = max(f.last_batch for f in files[start:stop]) if stop < len(files) else up_to_batch
+        cut = min(up_to_batch, max(f.last_batch for f in files[start:stop])) if stop < len(files) else up_to_batch
         while stop < len(files) and files[stop].last_batch <= cut:
             stop += 1
         yield [f for f in files[start:] if f.first_batch <= cut], cut

@@ -38,3 +38,6 @@ class SilverProgress:
 
 START = SilverProgress(0, BEGINNING)
 """Of a table that is merged from the first event on."""
+
+UNREAD = SilverProgress(0, Position(0, 0, 0, 0))
+"""Of a table whose rows are still to be read: what arrives of it are changes of rows that nobody knows."""

@@ -1,17 +1,16 @@
 """A silver table takes the place of another one in a single commit: whoever reads sees the old rows, or the new."""
 
-from deltalake import DeltaTable, WriterProperties, write_deltalake
+from deltalake import DeltaTable
 
 from connectors.changes.columns import names
 from connectors.errors import ContractMismatch
-from connectors.lake.commits import committing, reached, with_progress
+from connectors.lake.commits import reached
 from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.stored import stored_rows
 from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import duckdb_connection
 from connectors.postgres.identifiers import quote_identifier
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
 
 def compare_rows(old: SilverTable, new: SilverTable) -> tuple[int, int]:
@@ -47,18 +46,14 @@ def replace_rows(silver: SilverTable, new: SilverTable) -> None:
     Raises:
         CommitConflict: A merge committed first: bring the new one up to it, and try again.
     """
-    relation = stored_rows(new.table, new.uri)
-    with duckdb_connection(new.uri) as connection, committing(silver.table):
-        columns = names(map(quote_identifier, new.schema.names))
-        rows = None if relation is None else connection.sql(f"SELECT {columns} FROM {relation}")
-        write_deltalake(
-            silver.table,
-            new.schema.empty_table() if rows is None else rows.to_arrow_reader().cast(new.schema),
-            mode="overwrite",
-            schema_mode="overwrite",
-            writer_properties=_WRITER,
-            commit_properties=with_progress({**new.progress.as_transactions(), _name(new.table): 1}),
-        )
+    rows = stored_rows(new.table, new.uri)
+    overwrite_rows(
+        silver.table,
+        None if rows is None else f"SELECT {names(map(quote_identifier, new.schema.names))} FROM {rows}",
+        root=new.uri,
+        schema=new.schema,
+        progress={**new.progress.as_transactions(), _name(new.table): 1},
+    )
 
 
 def has_replaced(silver: SilverTable, other: DeltaTable) -> bool:

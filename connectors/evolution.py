@@ -1,0 +1,81 @@
+"""Keeps the lake's contracts in step with the source: follows what loses nothing, and says which tables are held."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.changes.evolution import Difference, differences
+from connectors.debezium.config import publication_name
+from connectors.errors import ContractMismatch
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import ContractVersion, contract_versions, record_contracts
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.progress import UNREAD
+from connectors.lake.silver.schema import held
+from connectors.postgres.catalog import read_contracts
+from connectors.postgres.connection import connect
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import current_lsn, published_tables
+from connectors.settings import Settings
+
+
+@dataclass(frozen=True)
+class ContractCheck:
+    """What the source's catalogue says of the contracts that the lake has.
+
+    Attributes:
+        up_to_batch: What is in bronze up to this batch was written under the contracts that were checked.
+        followed: How tables changed whose new contract was recorded.
+        held: Why a table may not be merged.
+    """
+
+    up_to_batch: int
+    followed: Mapping[TableName, Sequence[Difference]] = field(default_factory=dict)
+    held: Mapping[TableName, ContractMismatch] = field(default_factory=dict)
+
+
+def check_contracts(settings: Settings) -> ContractCheck:
+    """Compares the source's catalogue with the newest contracts; records the changes that silver can follow.
+
+    Raises:
+        ServiceUnavailable: The source's database does not answer: what arrived can't be told from a changed type.
+    """
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    # Asked first: a change of a table that is in bronze by now is in the catalogue by then.
+    batch = BronzeLog(layout).batch
+    versions = {name: known[-1] for name, known in contract_versions(layout).items()}
+    with connect(settings.postgres) as connection:
+        lsn = current_lsn(connection)
+        contracts = read_contracts(connection, versions)
+        published = published_tables(connection, publication_name(settings.cdc.source)) or []
+    missed = {
+        contract.table: held(contract, "it was taken from the publication: changes are missed from then on")
+        for contract in contracts
+        if contract.table not in published
+    }
+    unread = {
+        name: held(version.contract, "it was added, and its rows were not read yet")
+        for name, version in versions.items()
+        if version.beginning == UNREAD
+    }
+    followed, unsafe = follow_contracts(layout, versions, contracts, lsn)
+    return ContractCheck(batch, followed, {**unread, **missed, **unsafe})
+
+
+def follow_contracts(
+    layout: LakeLayout, versions: Mapping[TableName, ContractVersion], contracts: Sequence[TableContract], lsn: int
+) -> tuple[dict[TableName, list[Difference]], dict[TableName, ContractMismatch]]:
+    """Records the contracts of known tables whose changes silver can follow; returns these changes, and the others."""
+    followed: dict[TableName, list[Difference]] = {}
+    unsafe: dict[TableName, ContractMismatch] = {}
+    for contract in contracts:
+        known = versions.get(contract.table)
+        if known is None or known.contract == contract:
+            continue
+        found = differences(known.contract, contract)
+        if all(difference.is_followed for difference in found):
+            record_contracts(layout, [contract], lsn, beginning=known.beginning)
+            followed[contract.table] = found
+        else:
+            unsafe[contract.table] = held(contract, "; ".join(map(str, found)))
+    return followed, unsafe

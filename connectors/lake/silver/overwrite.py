@@ -1,0 +1,37 @@
+"""All rows of a silver table replaced in one commit: whoever reads sees the old ones, or the new."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from deltalake import DeltaTable, WriterProperties, write_deltalake
+
+from connectors.lake.commits import committing, with_progress
+from connectors.lake.storage import duckdb_connection
+
+_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+
+
+def overwrite_rows(
+    table: DeltaTable, query: str | None, *, root: str, schema: pa.Schema, progress: Mapping[str, int]
+) -> None:
+    """Puts the rows of a query, and its columns, in place of a table's own.
+
+    Args:
+        table: The table.
+        query: Where the rows come from, a query of files of the lake; None: there are none.
+        root: The lake's root.
+        schema: Columns and types of the rows.
+        progress: What the table has reached with them.
+
+    Raises:
+        CommitConflict: Another writer committed first.
+    """
+    with duckdb_connection(root) as connection, committing(table):
+        write_deltalake(
+            table,
+            schema.empty_table() if query is None else connection.sql(query).to_arrow_reader().cast(schema),
+            mode="overwrite",
+            schema_mode="overwrite",
+            writer_properties=_WRITER,
+            commit_properties=with_progress(progress),
+        )

@@ -1,0 +1,64 @@
+"""Silver follows a table whose columns change, while changes of the old and of the new shape are mixed."""
+
+import pytest
+
+from connectors.errors import ContractMismatch
+from connectors.lake.silver.merge import SilverTable
+from connectors.postgres.contracts import ColumnContract
+from tests.events import PLACEHOLDER, event
+from tests.unit.test_merge import COLUMNS, KEYED, KEYLESS, Lake, row
+
+EXTRA = ColumnContract(name="extra", type_name="int4")
+
+
+@pytest.fixture(params=[KEYED, KEYLESS], ids=["keyed", "keyless"])
+def lake(tmp_path, request):
+    return Lake(str(tmp_path), request.param)
+
+
+def with_columns(lake, *columns):
+    lake.contract = lake.contract.model_copy(update={"columns": columns})
+    return lake
+
+
+def test_added_column_is_null_before_and_told_after(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    lake.receive(
+        event("c", row(2, "old shape", "x"), lsn=20, prev=15),
+        event("c", row(3, "new shape", "x") | {"extra": 7}, lsn=30, prev=25),
+    )
+    with_columns(lake, *COLUMNS, EXTRA).merge()
+    assert lake.select("id, extra") == [(1, None), (2, None), (3, 7)]
+
+
+def test_rows_from_before_get_the_constant_and_others_do_not(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    lake.receive(
+        event("c", row(2, "old shape", "x"), lsn=20, prev=15),
+        event("c", row(3, "new shape", "x") | {"extra": None}, lsn=30, prev=25),
+    )
+    with_columns(lake, *COLUMNS, EXTRA.model_copy(update={"fill": "42"})).merge()
+    assert lake.select("id, extra") == [(1, 42), (2, 42), (3, None)]
+
+
+def test_dropped_column_stays_and_is_null_in_rows_that_are_written(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10), event("c", row(2, "b", "y"), lsn=11)).merge()
+    lake.receive(event("c", {"id": 3, "big": "z"}, lsn=30, prev=25)).merge()
+    assert lake.select("id, name, big") == [(1, "a", "x"), (2, "b", "y"), (3, None, "z")]
+
+
+def test_unknown_column_holds_the_table_and_loses_nothing(lake):
+    lake.receive(event("c", row(1, "a", "x") | {"extra": 1}, lsn=10))
+    with pytest.raises(ContractMismatch, match=r"columns that the contract does not know: extra\nhint: .*resync"):
+        lake.merge()
+    assert SilverTable(lake.layout, lake.contract, placeholder=PLACEHOLDER).batch == 0
+
+
+@pytest.mark.parametrize(
+    "columns", [COLUMNS[:2], (COLUMNS[0], COLUMNS[1].model_copy(update={"type_name": "int4"}), COLUMNS[2])]
+)
+def test_silver_that_no_adding_makes_right_is_held(lake, columns):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10)).merge()
+    lake.receive(event("c", {"id": 2, "name": None}, lsn=20, prev=15))
+    with pytest.raises(ContractMismatch, match=r"silver has other columns than the contract: (big|name)"):
+        with_columns(lake, *columns).merge()
