@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
+from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
 from connectors.evolution import ContractCheck
@@ -131,7 +132,7 @@ def pending_tables(settings: Settings) -> list[TableName]:
     for table, version in _versions(layout).items():
         silver = _silver(layout, version, life)
         newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
-        if silver.batch < newest or _awaits_epoch(silver, table, life, bronze):
+        if silver.batch < newest or silver.progress.floor < _floor(version, life, bronze):
             pending.append(table)
     return pending
 
@@ -143,12 +144,7 @@ def open_silver(settings: Settings, table: TableName, *, at: str | None = None) 
         ConfigurationError: There is no such table in this source.
     """
     layout = _layout(settings)
-    version = _versions(layout).get(table)
-    if version is None:
-        raise ConfigurationError(
-            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
-        )
-    return _silver(layout, version, _life(layout), at=at)
+    return _silver(layout, _version(layout, table), _life(layout), at=at)
 
 
 def merge_table(
@@ -172,8 +168,8 @@ def merge_table(
     if checked is not None and table in checked.held:
         raise checked.held[table]
     layout = _layout(settings)
-    silver = open_silver(settings, table, at=into)
-    life = _life(layout)
+    version, life = _version(layout, table), _life(layout)
+    silver = _silver(layout, version, life, at=into)
     changes = rejected = 0
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
         bronze = BronzeLog(layout)
@@ -181,8 +177,9 @@ def merge_table(
             up_to_batch = bronze.batch if checked is None else min(bronze.batch, checked.up_to_batch)
             for report in _merge_slices(bronze, silver, settings, up_to_batch=up_to_batch):
                 changes, rejected = changes + report.changes, rejected + report.rejected
-            if up_to_batch == bronze.batch and _awaits_epoch(silver, table, life, bronze):
-                silver.begin_epoch(life.epoch)
+            floor = _floor(version, life, bronze)
+            if up_to_batch == bronze.batch and silver.progress.floor < floor:
+                silver.raise_floor(floor)
             break
         except CommitConflict:
             if attempt == _MERGE_ATTEMPTS:
@@ -206,12 +203,16 @@ def _merge_slices(
         yield silver.merge(part, up_to_batch=cut)
 
 
-def _awaits_epoch(silver: SilverTable, table: TableName, life: SourceLife, bronze: BronzeLog) -> bool:
-    """Whether the snapshot at the beginning of the newest epoch is in bronze, and silver does not know it yet.
+def _floor(version: ContractVersion, life: SourceLife, bronze: BronzeLog) -> Position:
+    """Returns the position behind which all rows of a table were read, if all of that is in bronze.
 
     A table that was empty then has no event that says so.
     """
-    return silver.progress.floor.epoch < life.epoch == bronze.through.epoch and table in life.tables
+    read = version.beginning.floor
+    floor = read if bronze.through > (read.epoch, version.valid_from_lsn) else BEGINNING
+    if life.epoch == bronze.through.epoch and version.contract.table in life.tables:
+        floor = max(floor, BEGINNING._replace(epoch=life.epoch))
+    return floor
 
 
 def drained_batch(settings: Settings) -> int:
@@ -271,6 +272,15 @@ def _versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
     if not versions:
         raise _not_registered(layout)
     return versions
+
+
+def _version(layout: LakeLayout, table: TableName) -> ContractVersion:
+    version = _versions(layout).get(table)
+    if version is None:
+        raise ConfigurationError(
+            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
+        )
+    return version
 
 
 def _silver(layout: LakeLayout, version: ContractVersion, life: SourceLife, *, at: str | None = None) -> SilverTable:

@@ -61,9 +61,10 @@ def read_anew(settings: Settings, table: TableName) -> int:
         if has_rows(connection, table):
             require_key(found.contract)
             _read(client, settings, found, life, after=after)
+        behind = emit_marker(connection)
         beginning = SilverProgress(batch, Position(life.epoch, after, 0, 0))
-        record_contracts(layout, [found.contract], after, beginning=beginning, again=True)
-        return emit_marker(connection)
+        record_contracts(layout, [found.contract], behind, beginning=beginning, again=True)
+    return behind
 
 
 def require_key(contract: TableContract) -> None:

@@ -156,7 +156,7 @@ def record_contracts(
     Args:
         layout: The lake.
         contracts: What the catalogue says now.
-        lsn: Position from which that holds, read before the catalogue was.
+        lsn: Position from which that holds, read before the catalogue was; or behind which the rows were read anew.
         beginning: What a silver table of these contracts starts from.
         again: Record the others, too: their rows were read anew.
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.changes.order import Position
 from connectors.lake.silver.merge import SilverTable
 from tests.events import PLACEHOLDER, event
 from tests.unit.test_merge import KEYLESS, Lake, row
@@ -132,7 +133,7 @@ def test_table_emptied_while_nobody_captured_is_empty_once_the_new_epoch_streams
     for table in (lake, history):
         table.receive(*snapshot(row(1, "a", None), lsn=100)).merge()
         silver = SilverTable(table.layout, table.contract, placeholder=PLACEHOLDER)
-        silver.begin_epoch(2)
+        silver.raise_floor(Position(2, 0, 0, 0))
         assert silver.reload().progress.floor.epoch == 2
     assert (lake.rows(), images(history)) == ([], {})
 

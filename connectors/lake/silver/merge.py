@@ -12,7 +12,7 @@ from connectors.changes.decode import Messages, decode_sql
 from connectors.changes.floor import Floor, drop_below, find_floor
 from connectors.changes.fold import fold_changes
 from connectors.changes.markers import Marker
-from connectors.changes.order import BEGINNING, is_below
+from connectors.changes.order import Position, is_below
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.layout import LakeLayout
@@ -111,8 +111,8 @@ class SilverTable:
         failpoint("silver-committed")
         return SliceReport(changes, rejected, messages.up_to_batch)
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Deletes the rows that the snapshot at the beginning of an epoch, all of it merged, did not see.
+    def raise_floor(self, position: Position) -> None:
+        """Deletes the rows below a position, where all that the source has was read behind it, and is merged.
 
         Raises:
             CommitConflict: Another merge committed first: reload, and try again.
@@ -121,7 +121,7 @@ class SilverTable:
             self._decode(connection, Messages([], self.batch, self.batch))
             if self.contract.key:
                 fold_changes(connection, self._columns)
-            self._write(connection, Floor(BEGINNING._replace(epoch=epoch)), up_to_batch=self.batch)
+            self._write(connection, Floor(position), up_to_batch=self.batch)
 
     def _hold(self, connection: duckdb.DuckDBPyConnection, messages: Messages, through: Marker) -> int:
         """Takes out of `changes` what was committed after the marker; returns the last batch without such changes."""

@@ -1,0 +1,129 @@
+"""Tables that change at the source: what silver follows, what is held, alone, until it is read anew."""
+
+import pytest
+
+from connectors.changes.evolution import POLICIES
+from connectors.debezium.config import publication_name
+from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.errors import ContractMismatch
+from connectors.evolution import check_contracts
+from connectors.lake.reader import query_lake
+from connectors.postgres.connection import connect
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import emit_marker
+from connectors.quality.reconcile import reconcile_source
+from connectors.rebuild import rebuild_silver
+from connectors.resync import resync_table
+from connectors.source import register_source
+from tests.services import fresh_database, fresh_settings
+
+CHANGES = {
+    "column added": "ALTER TABLE {0} ADD COLUMN added int",
+    "column added with a constant": "ALTER TABLE {0} ADD COLUMN added numeric(6, 2) NOT NULL DEFAULT 1.5",
+    "column added with values of their own": "ALTER TABLE {0} ADD COLUMN added uuid DEFAULT gen_random_uuid()",
+    "column dropped": "ALTER TABLE {0} DROP COLUMN name",
+    "column renamed": "ALTER TABLE {0} RENAME COLUMN name TO title",
+    "column made anew": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN name text DEFAULT 'anew'",
+    "type changed, read as before": "ALTER TABLE {0} ALTER COLUMN n TYPE bigint, ALTER COLUMN name TYPE varchar(500)",
+    "type changed": "ALTER TABLE {0} ALTER COLUMN at TYPE timestamp(6)",
+    "NOT NULL set or dropped": "ALTER TABLE {0} ALTER COLUMN n SET NOT NULL",
+    "enum value added": "ALTER TYPE mood ADD VALUE 'new'",
+    "key changed": "ALTER TABLE {0} DROP CONSTRAINT {0}_pkey, ADD PRIMARY KEY (n)",
+    "replica identity changed": "ALTER TABLE {0} REPLICA IDENTITY FULL",
+    "table made anew": "DROP TABLE {0}; CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3))",
+    "table dropped": "DROP TABLE {0}",
+    "table taken from the publication": "ALTER PUBLICATION {publication} DROP TABLE {0}",
+}
+TABLES = {kind: TableName("public", f"t{n}") for n, kind in enumerate(CHANGES)}
+ADDED = TableName("public", "added")
+CREATE = """
+CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3), mood mood DEFAULT 'fine');
+INSERT INTO {0} SELECT n, n, 'name ' || n, '2026-01-02 03:04:05.678' FROM generate_series(1, 6) n;
+"""
+GONE = {"table made anew", "table dropped", "table taken from the publication"}
+
+
+def drain(settings, connection):
+    """Drains and merges; returns why tables are held."""
+    drain_source(settings, through_lsn=emit_marker(connection))
+    checked = check_contracts(settings)
+    held = {}
+    for table in pending_tables(settings):
+        try:
+            merge_table(settings, table, checked=checked)
+        except ContractMismatch as error:
+            held[table] = str(error)
+    return {**{table: str(error) for table, error in checked.held.items()}, **held}
+
+
+def mismatches(settings, tables):
+    return {str(c.table): c.keys for c in reconcile_source(settings, [str(t) for t in tables]) if c.mismatches}
+
+
+@pytest.fixture(scope="module")
+def changed(stack_services, tmp_path_factory):
+    """Every kind of change on a table of its own, with rows written right before and after, all in one batch."""
+    root = tmp_path_factory.mktemp("evolution") / "lake"
+    with (
+        fresh_database(stack_services) as database,
+        fresh_settings(stack_services, database, root) as settings,
+        connect(database) as connection,
+    ):
+        connection.execute("CREATE TYPE mood AS ENUM ('fine')")
+        for table in TABLES.values():
+            connection.execute(CREATE.format(table.name))
+        register_source(settings)
+        assert drain(settings, connection) == {}
+        for kind, table in TABLES.items():
+            connection.execute(f"UPDATE {table.name} SET n = n + 100 WHERE id <= 2")
+            publication = publication_name(settings.cdc.source)
+            connection.execute(CHANGES[kind].format(table.name, publication=publication))
+            if kind != "table dropped":
+                connection.execute(f"INSERT INTO {table.name} (id, n) VALUES (7, 700)")
+                connection.execute(f"UPDATE {table.name} SET n = n + 1000 WHERE id IN (2, 3, 7)")
+        connection.execute("UPDATE t9 SET mood = 'new' WHERE id = 1")
+        held = drain(settings, connection)
+        yield settings, connection, held
+
+
+def test_every_kind_of_change_has_a_case():
+    assert {*CHANGES, "table added"} == set(POLICIES)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CHANGES if POLICIES[kind].is_followed and kind not in GONE])
+def test_change_that_loses_nothing_is_followed(changed, kind):
+    settings, _, held = changed
+    assert TABLES[kind] not in held
+    assert mismatches(settings, [TABLES[kind]]) == {}
+    assert rebuild_silver(settings, TABLES[kind]).differing == 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CHANGES if not POLICIES[kind].is_followed])
+def test_any_other_change_holds_that_table_until_it_is_read_anew(changed, kind):
+    settings, connection, held = changed
+    table = TABLES[kind]
+    assert "lakehouse resync" in held[table] or "lakehouse source register" in held[table]
+    if kind in GONE:
+        register_source(settings)
+    if kind != "table taken from the publication":
+        resync_table(settings, table)
+    connection.execute(f"UPDATE {table.name} SET n = n + 5000 WHERE id = 4")
+    assert table not in drain(settings, connection)
+    assert mismatches(settings, [table]) == {}
+
+
+def test_table_added_later_is_read_and_captured(changed):
+    settings, connection, _ = changed
+    connection.execute(CREATE.format(ADDED.name))
+    register_source(settings)
+    connection.execute("UPDATE added SET n = 0 WHERE id = 1")
+    assert ADDED not in drain(settings, connection)
+    assert mismatches(settings, [ADDED]) == {}
+
+
+def test_dropped_table_stays_as_it_was(changed):
+    settings, _, held = changed
+    table = TABLES["table dropped"]
+    assert table not in held
+    with query_lake(settings, f"SELECT id, n FROM silver.{table.name} ORDER BY id") as rows:
+        assert rows.fetchall() == [(1, 101), (2, 102), (3, 3), (4, 4), (5, 5), (6, 6)]
