@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.changes.events import EVENTS
+from connectors.changes.evolution import POLICIES
 from connectors.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,7 @@ def main(*, check: bool) -> int:
         "docs/settings.md": settings_page(groups),
         "docs/commands.md": commands_page(),
         "docs/events.md": events_page(),
+        "docs/evolution.md": evolution_page(),
     }
     stale = [path for path, text in pages.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if check:
@@ -123,6 +125,25 @@ def events_page() -> str:
     for heading, events in EVENTS.items():
         lines += ["", f"## {heading}", "", "| event | arrives as | bronze | silver |", "|---|---|---|---|"]
         lines += [f"| {event.name} | {event.arrives} | {event.bronze} | {event.silver} |" for event in events]
+    return "\n".join(lines) + "\n"
+
+
+def evolution_page() -> str:
+    """The reference of changes of a table's definition."""
+    lines = [
+        "# Changes of tables",
+        "",
+        "What becomes of a table in the lake when its definition changes at the source. Every drain compares the",
+        "source's catalogue with the contracts in the lake before it merges. A held table keeps its last state, its",
+        "changes are safe in bronze, the others go on, and the run names what to do: `lakehouse resync` reads the",
+        "table anew with its new columns, while capturing goes on, and puts it in place at once.",
+        "Written by `make docs` from `connectors/changes/evolution.py`; every row is proven by a test.",
+        "",
+        "| change | the table | because |",
+        "|---|---|---|",
+    ]
+    rows = POLICIES.values()
+    lines += [f"| {row.kind} | {'goes on' if row.is_followed else 'is held'} | {row.effect} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
