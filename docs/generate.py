@@ -119,7 +119,7 @@ def events_page() -> str:
         "# Events",
         "",
         "What can happen at the source and to the stream, and what the lake makes of it.",
-        "`op` is Debezium's name of an operation.",
+        "What counts as newer: [decision 5](decisions/0005-order-of-changes.md). `op` is Debezium's name.",
         "Written by `make docs` from `connectors/changes/events.py`; every row is proven by a test.",
     ]
     for heading, events in EVENTS.items():
