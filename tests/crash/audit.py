@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import fsspec
 
+from connectors.changes.order import Position
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_contracts
 from connectors.lake.layout import LakeLayout
@@ -14,7 +15,14 @@ from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.patterns import select
 from connectors.quality.reconcile import reconcile_source
 
-_PROGRESS = ("v1/batch", "v1/through_lsn", "v1/position/")
+_POSITION = "v1/position/"
+_PROGRESS = [
+    ("v1/batch",),
+    ("v1/marker_epoch", "v1/marker_lsn"),
+    ("v1/through_epoch", "v1/through_lsn"),
+    tuple(f"v1/floor/{name}" for name in Position._fields),
+]
+"""Numbers that only grow, each group of them in the order of tuples. Other numbers are no progress."""
 
 
 @dataclass(frozen=True)
@@ -108,25 +116,25 @@ class Audit:
         found = Verdict()
         contracts = latest_contracts(self._layout)
         for uri in [self._layout.bronze, *map(self._layout.silver, contracts)]:
-            for name, number in self._new_progress(uri):
-                last = self._progress.get((uri, name), number)
-                if number < last:
-                    found += Verdict(regressed=1, details=(f"{uri}: {name} went from {last} to {number}",))
-                self._progress[uri, name] = number
+            for name, reached in self._new_progress(uri):
+                last = self._progress.get((uri, name), reached)
+                if reached < last:
+                    found += Verdict(regressed=1, details=(f"{uri}: {name} went from {last} to {reached}",))
+                self._progress[uri, name] = reached
         return found
 
     def _new_progress(self, uri):
-        """Name and number of every progress that was committed since the last time, in order."""
+        """Name and value of all progress that was committed since the last time, in order."""
         while True:
             try:
                 commit = self._files.cat_file(f"{uri}/_delta_log/{self._versions[uri]:020}.json")
             except FileNotFoundError:
                 return
             self._versions[uri] += 1
-            for action in map(json.loads, commit.splitlines()):
-                # Other numbers are no progress by themselves: the identity of a topic, the parts of a floor.
-                if "txn" in action and action["txn"]["appId"].startswith(_PROGRESS):
-                    yield action["txn"]["appId"], action["txn"]["version"]
+            transactions = [action["txn"] for action in map(json.loads, commit.splitlines()) if "txn" in action]
+            numbers = {transaction["appId"]: transaction["version"] for transaction in transactions}
+            groups = [*_PROGRESS, *((name,) for name in numbers if name.startswith(_POSITION))]
+            yield from ((group, tuple(numbers[n] for n in group)) for group in groups if group[0] in numbers)
 
     def _query(self, sql):
         with duckdb_connection(self._settings.lake.root) as connection:

@@ -37,10 +37,10 @@ class Outcome:
         """It did all there was to do."""
         return not self.killed and self.error is None
 
-    @property
-    def as_designed(self):
-        """It did all there was to do, or says that trying again may succeed."""
-        return self.clean or self.transient
+    def require(self, *, clean=False):
+        """Asserts that it did all there was to do or, unless that is required, that trying again may succeed."""
+        assert self.clean or (self.transient and not clean), self.error or "the drain was killed"
+        return self
 
 
 class Drain:
@@ -97,6 +97,8 @@ class Drain:
 
 def _run(settings, lsn, environment, prepare, outcome):
     os.environ.update(environment)
+    # What libraries have to say about a fault is in the error, too.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         if prepare is not None:
             prepare()

@@ -16,7 +16,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-CHEAP = 10
+CHEAP = 20
+OUTAGE = 1
+"""Weights: of what takes a second or two, and of what takes ten times as long."""
 
 
 class Fault:

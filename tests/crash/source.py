@@ -1,10 +1,23 @@
 """A source with the tables of all cases, which is written to round by round."""
 
 from collections import Counter
+from threading import Event
 
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from connectors.debezium.config import topic_name
+from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.source import register_source
 from tests.cases.case import all_cases
+
+BULK = TableName("public", "bulk")
+"""A table for transactions that take a while to travel."""
+
+_BULK_ROWS = 10_000
+_LOOK_SECONDS = 0.005
+_BULK_DDL = f"CREATE TABLE {BULK} (id int PRIMARY KEY, round int); INSERT INTO {BULK} VALUES (0, 0)"
 
 
 class Source:
@@ -20,8 +33,10 @@ class Source:
         self.settings = settings
         self.services = services
         self.cases = {type(case).__module__.rpartition(".")[2]: case for case in cases or all_cases()}
-        self.rounds = Counter(dict.fromkeys(self.cases, 0))
+        self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name], 0))
+        self._kafka = AdminClient({"bootstrap.servers": services.kafka.address, "log_level": 2})
         self.connection = self.connect()
+        self.connection.execute(_BULK_DDL)
         for case in self.cases.values():
             self.connection.execute(case.ddl)
             if case.before:
@@ -37,6 +52,26 @@ class Source:
         for name in rng.sample(sorted(self.cases), min(cases, len(self.cases))):
             self.rounds[name] += 1
             self.cases[name].change(connection or self.connection, self.rounds[name])
+
+    def change_much(self, connection=None):
+        """A large transaction."""
+        self._written = self._written_of_bulk()
+        self.rounds[BULK.name] += 1
+        insert = f"INSERT INTO {BULK} SELECT id, %(round)s FROM generate_series(1, %(rows)s) AS id"
+        (connection or self.connection).execute(
+            f"{insert} ON CONFLICT (id) DO UPDATE SET round = excluded.round",
+            {"round": self.rounds[BULK.name], "rows": _BULK_ROWS},
+        )
+
+    def wait_for_much(self):
+        """Waits until the first messages of the large transaction are in Kafka, committed or not."""
+        while self._written_of_bulk() == self._written:
+            Event().wait(_LOOK_SECONDS)
+
+    def _written_of_bulk(self):
+        partition = TopicPartition(topic_name(self.settings.cdc.source, BULK), 0)
+        future = self._kafka.list_offsets({partition: OffsetSpec.latest()})[partition]
+        return future.result(30).offset
 
     def mark(self):
         """Emits a marker; returns its LSN."""

@@ -2,6 +2,8 @@
 
 import time
 from contextlib import closing, contextmanager
+from itertools import count
+from threading import Event
 
 from deltalake import write_deltalake
 
@@ -12,8 +14,12 @@ from tests.crash.drains import Drain
 from tests.crash.source import Source
 from tests.services import fresh_database, fresh_settings
 
-SMALL_BATCHES = {"batch_messages": 25, "slice_rows": 40}
+_SMALL = {"batch_messages": 25, "slice_rows": 40}
+_MIDDLING = {"batch_messages": 500, "slice_rows": 500}
 """So that there is a second micro-batch, and a second slice, for something to happen in."""
+
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.5
 
 
 class World:
@@ -25,43 +31,55 @@ class World:
         environment: Variables of every drain's process, above the usual ones.
 
     Attributes:
+        disk: A small file system that faults may fill; None: there is none.
         settings: The source's settings, with this lake.
         seconds: What the last clean drain took; moments for something to happen are chosen within.
         whole: The last audit found nothing wrong, and nothing happened since.
     """
 
-    def __init__(self, source, root, *, environment=None):
+    def __init__(self, source, root, *, environment=None, cdc=None):
         lake = source.settings.lake.model_copy(update={"root": root})
         self.source = source
         self.settings = source.settings.model_copy(update={"lake": lake})
+        self.disk = None
         self.seconds = 1.0
         self.whole = True
         self._environment = environment or {}
+        self._cdc = cdc or _SMALL
         self._audit = Audit(self.settings)
         self._audited = {}
+        self._others = []
+        self._other_roots = count(1)
 
-    def elsewhere(self, root, *, environment=None):
+    @property
+    def services(self):
+        """PostgreSQL, Kafka and Kafka Connect."""
+        return self.source.services
+
+    def elsewhere(self, root=None, *, environment=None):
         """Returns the same source with another lake, empty but for what registration wrote.
 
-        Its first drain begins with the first message that the stream holds.
+        Its first drain begins with the first message that the stream holds. It is drained and audited with this one
+        the next time, and then forgotten.
         """
-        other = World(self.source, root, environment=environment)
+        root = root or f"{self.settings.lake.root}-{next(self._other_roots)}"
+        other = World(self.source, root, environment=environment or self._environment, cdc=_MIDDLING)
         ours, theirs = (LakeLayout(w.settings.lake.root, w.settings.cdc.source) for w in (self, other))
         for uri, copy in [(ours.contracts, theirs.contracts), (ours.epochs, theirs.epochs)]:
             rows = open_table(uri).to_pyarrow_table()
             write_deltalake(copy, rows, storage_options=storage_options(copy))
+        self._others.append(other)
         return other
 
-    def start_drain(self, *, environment=None, prepare=None, cdc=None):
-        """Starts a drain of everything committed so far, in a process of its own.
+    def start_drain(self, *, environment=None, prepare=None):
+        """Starts a drain of everything committed so far, in a process of its own and in small portions.
 
         Args:
             environment: Variables of the process.
             prepare: Called in the process before the drain; a module's function, or a partial of one.
-            cdc: Settings of the drain, above `SMALL_BATCHES`.
         """
         self.whole = False
-        cdc = self.settings.cdc.model_copy(update={**SMALL_BATCHES, **(cdc or {})})
+        cdc = self.settings.cdc.model_copy(update=self._cdc)
         settings = self.settings.model_copy(update={"cdc": cdc})
         environment = {**self._environment, **(environment or {})}
         return Drain(settings, self.source.mark(), environment=environment, prepare=prepare)
@@ -70,13 +88,25 @@ class World:
         """Drains, and waits until that has ended; returns how."""
         return self.start_drain(**options).wait()
 
+    def recover(self):
+        """Drains until that succeeds: a service that came back may say for a while that it can't answer yet."""
+        for _ in range(_ATTEMPTS):
+            outcome = self.drain().require()
+            if outcome.clean:
+                return
+            Event().wait(_PAUSE_SECONDS)
+        outcome.require(clean=True)
+
     def finish(self):
         """Drains once more, which must succeed, and audits the lake; returns the verdict."""
+        self.whole = False
         began = time.monotonic()
-        outcome = self.drain()
-        assert outcome.clean, f"the drain after the fault failed: {outcome.error or 'it was killed'}"
+        Drain(self.settings, self.source.mark(), environment=self._environment).wait().require(clean=True)
         self.seconds = time.monotonic() - began
-        return self.audit()
+        others, self._others = self._others, []
+        verdict = sum([other.finish() for other in others], self.audit())
+        self.whole = verdict.good
+        return verdict
 
     def audit(self, *, everything=False):
         """Audits the lake; of silver, by default, what changed since the last time."""
@@ -84,7 +114,6 @@ class World:
         changed = [name for name, n in rounds.items() if everything or self._audited.get(name) != n]
         verdict = self._audit.look([f"*.{name}*" for name in changed])
         self._audited = rounds
-        self.whole = verdict.good
         return verdict
 
 

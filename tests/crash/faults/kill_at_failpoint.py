@@ -1,25 +1,26 @@
 from connectors.failpoints import FAILPOINTS, VARIABLE
-from tests.crash.fault import Fault
+from tests.crash.fault import CHEAP, Fault
+
+PASSAGES = {"polled": 2, "bronze-committed": 2, "before-group-commit": 1}
 
 
 class KillAtFailpoint(Fault):
     """The process dies of SIGKILL where the code says that it may, at one of the first passages."""
 
-    def __init__(self, name):
+    weight = CHEAP // 3
+
+    def __init__(self, name, passage):
         self.name = name
+        self.passage = passage
 
     @property
     def kind(self):
-        return f"kill at {self.name}"
+        return f"kill at {self.name}:{self.passage}"
 
     @classmethod
     def variants(cls):
-        return [cls(name) for name in FAILPOINTS]
+        return [cls(name, n) for name in FAILPOINTS for n in range(1, PASSAGES.get(name, 4) + 1)]
 
     def inject(self, world, rng):
-        for passage in (rng.randint(1, 4), 1):
-            if world.drain(environment={VARIABLE: f"{self.name}:{passage}"}).killed:
-                return 1
-            # It came by less often: a second drain passes at least once, if it has something to do.
-            world.source.change(rng)
-        return 0
+        world.source.change(rng, cases=self.passage)
+        return int(world.drain(environment={VARIABLE: f"{self.name}:{self.passage}"}).killed)
