@@ -1,4 +1,4 @@
-"""A world that the tests share, until a fault breaks it."""
+"""A world with the tables of some cases that the tests share, until a fault breaks it."""
 
 import os
 import random
@@ -6,11 +6,13 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.cases.case import all_cases
 from tests.crash.world import fresh_world
-from tests.integration.conftest import connect, database, kafka, settings, stack_services
+from tests.integration.conftest import stack_services
 
-__all__ = ["connect", "database", "kafka", "settings", "stack_services"]
+__all__ = ["stack_services"]
 
+CASES = 10
 SEED = os.environ.get("LAKEHOUSE_TORTURE_SEED") or str(random.SystemRandom().randrange(10**6))
 
 
@@ -36,7 +38,9 @@ def world(worlds, stack_services, tmp_path_factory):
     """A world in which everything is well; the next test gets another one if this test breaks it."""
     stack, found = worlds
     if not found:
-        found["world"] = stack.enter_context(fresh_world(stack_services, tmp_path_factory.mktemp("world")))
+        cases = random.Random(SEED).sample(all_cases(), CASES)
+        folder = tmp_path_factory.mktemp("world")
+        found["world"] = stack.enter_context(fresh_world(stack_services, folder, cases=cases))
     yield found["world"]
     if not found["world"].whole:
         found.clear()

@@ -26,9 +26,11 @@ class Fault:
 
     Attributes:
         weight: How often `make torture` picks it, compared with the others: the more a fault costs, the less.
+        needs_disk: It fills `world.disk`, which not every user may have.
     """
 
     weight = CHEAP
+    needs_disk = False
 
     @property
     def kind(self):
@@ -39,10 +41,6 @@ class Fault:
     def variants(cls):
         """The faults of this class; one, as a rule."""
         return [cls()]
-
-    def possible(self, world):
-        """Whether it can happen to this world; what it needs may not be there."""
-        return True
 
     def inject(self, world, rng):
         """Lets it happen, as the random numbers say; returns how many faults there were.
@@ -62,7 +60,7 @@ def all_faults():
 
 def strike(world, fault, rng):
     """A round: changes, the fault, a clean drain, the audit; returns how many faults there were, and the verdict."""
-    world.source.change(rng)
+    world.source.change(rng, cases=rng.randint(1, 3))
     happened = fault.inject(world, rng)
     return happened, world.finish()
 

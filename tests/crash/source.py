@@ -34,7 +34,6 @@ class Source:
         self.services = services
         self.cases = {type(case).__module__.rpartition(".")[2]: case for case in cases or all_cases()}
         self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name], 0))
-        self._kafka = AdminClient({"bootstrap.servers": services.kafka.address, "log_level": 2})
         self.connection = self.connect()
         self.connection.execute(_BULK_DDL)
         for case in self.cases.values():
@@ -47,15 +46,15 @@ class Source:
         """Opens one more connection."""
         return self.services.postgres.connect(self.settings.postgres.database)
 
-    def change(self, rng, *, cases=3, connection=None):
+    def change(self, rng, *, cases=2):
         """A round of changes with some of the cases."""
         for name in rng.sample(sorted(self.cases), min(cases, len(self.cases))):
             self.rounds[name] += 1
-            self.cases[name].change(connection or self.connection, self.rounds[name])
+            self.cases[name].change(self.connection, self.rounds[name])
 
     def change_much(self, connection=None):
         """A large transaction."""
-        self._written = self._written_of_bulk()
+        self._written = self._count_written()
         self.rounds[BULK.name] += 1
         insert = f"INSERT INTO {BULK} SELECT id, %(round)s FROM generate_series(1, %(rows)s) AS id"
         (connection or self.connection).execute(
@@ -65,13 +64,14 @@ class Source:
 
     def wait_for_much(self):
         """Waits until the first messages of the large transaction are in Kafka, committed or not."""
-        while self._written_of_bulk() == self._written:
+        while self._count_written() == self._written:
             Event().wait(_LOOK_SECONDS)
 
-    def _written_of_bulk(self):
+    def _count_written(self):
+        # A new client each time: an old one may know the broker of before a restart.
+        kafka = AdminClient({"bootstrap.servers": self.services.kafka.address, "log_level": 2})
         partition = TopicPartition(topic_name(self.settings.cdc.source, BULK), 0)
-        future = self._kafka.list_offsets({partition: OffsetSpec.latest()})[partition]
-        return future.result(30).offset
+        return kafka.list_offsets({partition: OffsetSpec.latest()})[partition].result(30).offset
 
     def mark(self):
         """Emits a marker; returns its LSN."""

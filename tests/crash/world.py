@@ -5,13 +5,18 @@ from contextlib import closing, contextmanager
 from itertools import count
 from threading import Event
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import write_deltalake
 
+from connectors.lake.contract_log import latest_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table, storage_options
-from tests.crash.audit import Audit
+from connectors.postgres.patterns import select
+from tests.crash.audit import Audit, Verdict
 from tests.crash.drains import Drain
 from tests.crash.source import Source
+from tests.lake import open_lake
 from tests.services import fresh_database, fresh_settings
 
 _SMALL = {"batch_messages": 25, "slice_rows": 40}
@@ -57,7 +62,7 @@ class World:
         return self.source.services
 
     def elsewhere(self, root=None, *, environment=None):
-        """Returns the same source with another lake, empty but for what registration wrote.
+        """Returns the same source with another lake, empty but for the contracts of what changed since the last audit.
 
         Its first drain begins with the first message that the stream holds. It is drained and audited with this one
         the next time, and then forgotten.
@@ -65,24 +70,33 @@ class World:
         root = root or f"{self.settings.lake.root}-{next(self._other_roots)}"
         other = World(self.source, root, environment=environment or self._environment, cdc=_MIDDLING)
         ours, theirs = (LakeLayout(w.settings.lake.root, w.settings.cdc.source) for w in (self, other))
-        for uri, copy in [(ours.contracts, theirs.contracts), (ours.epochs, theirs.epochs)]:
-            rows = open_table(uri).to_pyarrow_table()
-            write_deltalake(copy, rows, storage_options=storage_options(copy))
+        contracts = open_table(ours.contracts).to_pyarrow_table()
+        changed = {str(table) for table in select(self._changed(), latest_contracts(ours))}
+        wanted = contracts.filter(pc.is_in(contracts["table"], pa.array(changed, pa.string())))
+        write_deltalake(theirs.contracts, wanted, storage_options=storage_options(root))
+        epochs = open_table(ours.epochs).to_pyarrow_table()
+        write_deltalake(theirs.epochs, epochs, storage_options=storage_options(root))
         self._others.append(other)
         return other
 
-    def start_drain(self, *, environment=None, prepare=None):
+    def pick_table(self, rng):
+        """Returns one of the tables that changed since the last audit."""
+        layout = LakeLayout(self.settings.lake.root, self.settings.cdc.source)
+        return rng.choice(select(self._changed(), latest_contracts(layout)))
+
+    def start_drain(self, *, environment=None, prepare=None, rebuild=None):
         """Starts a drain of everything committed so far, in a process of its own and in small portions.
 
         Args:
             environment: Variables of the process.
             prepare: Called in the process before the drain; a module's function, or a partial of one.
+            rebuild: A table that is made anew from bronze afterwards.
         """
         self.whole = False
         cdc = self.settings.cdc.model_copy(update=self._cdc)
         settings = self.settings.model_copy(update={"cdc": cdc})
         environment = {**self._environment, **(environment or {})}
-        return Drain(settings, self.source.mark(), environment=environment, prepare=prepare)
+        return Drain(settings, self.source.mark(), environment=environment, prepare=prepare, rebuild=rebuild)
 
     def drain(self, **options):
         """Drains, and waits until that has ended; returns how."""
@@ -91,39 +105,62 @@ class World:
     def recover(self):
         """Drains until that succeeds: a service that came back may say for a while that it can't answer yet."""
         for _ in range(_ATTEMPTS):
-            outcome = self.drain().require()
-            if outcome.clean:
+            if self._drain_in_one().require().clean:
                 return
             Event().wait(_PAUSE_SECONDS)
-        outcome.require(clean=True)
+        self._drain_in_one().require(clean=True)
 
     def finish(self):
         """Drains once more, which must succeed, and audits the lake; returns the verdict."""
         self.whole = False
         began = time.monotonic()
-        Drain(self.settings, self.source.mark(), environment=self._environment).wait().require(clean=True)
+        self._drain_in_one().require(clean=True)
         self.seconds = time.monotonic() - began
         others, self._others = self._others, []
         verdict = sum([other.finish() for other in others], self.audit())
         self.whole = verdict.good
         return verdict
 
+    def _drain_in_one(self):
+        """Drains in portions of the usual size."""
+        return Drain(self.settings, self.source.mark(), environment=self._environment).wait()
+
     def audit(self, *, everything=False):
         """Audits the lake; of silver, by default, what changed since the last time."""
-        rounds = dict(self.source.rounds)
-        changed = [name for name, n in rounds.items() if everything or self._audited.get(name) != n]
-        verdict = self._audit.look([f"*.{name}*" for name in changed])
-        self._audited = rounds
-        return verdict
+        patterns = ["*.*"] if everything else self._changed()
+        self._audited = dict(self.source.rounds)
+        verdict = self._audit.look(patterns)
+        return verdict + self._check_cases() if everything else verdict
+
+    def _changed(self):
+        """Patterns of the tables that changed since the last audit, all of them before the first one."""
+        return [f"*.{name}*" for name, n in self.source.rounds.items() if self._audited.get(name) != n]
+
+    def _check_cases(self):
+        """What cases assert of their tables besides."""
+        with open_lake(self.settings) as lake:
+            for name, case in self.source.cases.items():
+                try:
+                    if self.source.rounds[name] > 0:
+                        case.check(lake)
+                except AssertionError as error:
+                    return Verdict(lost=1, details=(f"{name}: {error}",))
+        return Verdict()
 
 
 @contextmanager
-def fresh_world(services, folder):
-    """A new source with its lake in a folder, drained for the first time; the folder stays."""
+def fresh_world(services, folder, *, cases=None):
+    """A new source with its lake in a folder, drained for the first time; the folder stays.
+
+    Args:
+        services: PostgreSQL, Kafka and Kafka Connect.
+        folder: Where the lake will be.
+        cases: How the tables change; by default in all ways.
+    """
     with (
         fresh_database(services) as database,
         fresh_settings(services, database, folder / "lake") as settings,
-        closing(Source(settings, services)) as source,
+        closing(Source(settings, services, cases)) as source,
     ):
         world = World(source, settings.lake.root)
         verdict = world.finish()

@@ -5,12 +5,10 @@ from tests.crash.fault import CHEAP, Fault
 
 
 class DiskFull(Fault):
-    """The disk under an empty lake is soon full; later there is room again. Needs a disk to fill: `world.disk`."""
+    """The disk under an empty lake is soon full; later there is room again."""
 
     weight = CHEAP // 4
-
-    def possible(self, world):
-        return world.disk is not None
+    needs_disk = True
 
     def inject(self, world, rng):
         ballast = world.disk / "ballast"

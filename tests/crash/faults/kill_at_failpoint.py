@@ -1,7 +1,7 @@
 from connectors.failpoints import FAILPOINTS, VARIABLE
 from tests.crash.fault import CHEAP, Fault
 
-PASSAGES = {"polled": 2, "bronze-committed": 2, "before-group-commit": 1}
+PASSAGES = {"polled": 2, "bronze-committed": 2, "before-group-commit": 1, "silver-replaced": 1}
 
 
 class KillAtFailpoint(Fault):
@@ -23,4 +23,5 @@ class KillAtFailpoint(Fault):
 
     def inject(self, world, rng):
         world.source.change(rng, cases=self.passage)
-        return int(world.drain(environment={VARIABLE: f"{self.name}:{self.passage}"}).killed)
+        environment = {VARIABLE: f"{self.name}:{self.passage}"}
+        return int(world.drain(environment=environment, rebuild=world.pick_table(rng)).killed)

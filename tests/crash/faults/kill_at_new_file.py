@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 from tests.crash.fault import CHEAP, Fault
 
@@ -8,9 +7,6 @@ class KillAtNewFile(Fault):
     """The process dies of SIGKILL as soon as there are so many more files below the lake, whole or begun."""
 
     weight = CHEAP // 2
-
-    def possible(self, world):
-        return Path(world.settings.lake.root).is_dir()
 
     def inject(self, world, rng):
         root = world.settings.lake.root

@@ -1,0 +1,17 @@
+from tests.crash.fault import CHEAP, Fault
+
+
+class RebuildBesideDrain(Fault):
+    """One process makes a table anew, while another one merges changes into it."""
+
+    weight = CHEAP // 2
+
+    def inject(self, world, rng):
+        table = world.pick_table(rng)
+        world.drain().require(clean=True)
+        rebuild = world.start_drain(rebuild=table)
+        world.source.change(rng)
+        drain = world.start_drain()
+        drain.wait().require()
+        rebuild.wait().require()
+        return 1
