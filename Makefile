@@ -7,6 +7,7 @@ UV := .boot/bin/uv
 DEMO_ARGS ?=
 LOCK_ARGS ?=
 TEST_ARGS ?=
+TORTURE_ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -16,7 +17,7 @@ export HOME := $(CURDIR)/.boot/home
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast lint format docs lock clean
+.PHONY: help demo up down test test-fast torture lint format docs lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +36,9 @@ test: .venv/.synced ## Run all tests, with time per level and coverage (TEST_ARG
 
 test-fast: .venv/.synced ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit
+
+torture: .venv/.synced ## Prove that no fault loses or doubles a row (TORTURE_ARGS="--faults 50 --seed 7")
+	$(BIN)/python -m tests.crash.torture $(TORTURE_ARGS)
 
 lint: .venv/.synced ## Check format, types, layers, deployments, SQL, YAML, spelling, secrets, dependencies and generated docs
 	$(BIN)/ruff format --check .
