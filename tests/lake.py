@@ -16,9 +16,10 @@ from connectors.quality.reconcile import reconcile_source
 
 
 def drain(settings, source):
-    """Brings everything that is committed now into silver; `source` is a connection. Returns a report per table."""
+    """Brings everything that is committed now into silver; `source` is a connection."""
     drain_source(settings, through_lsn=emit_marker(source))
-    return {str(table): merge_table(settings, table) for table in pending_tables(settings)}
+    for table in pending_tables(settings):
+        merge_table(settings, table)
 
 
 def differences(settings, *tables):

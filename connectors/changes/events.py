@@ -68,7 +68,7 @@ CHANGES = (
 
 KEYS = (
     Event("key of several columns", "a key of several fields", "one row per combination"),
-    Event("key of another type than integer", "text in the key and in the row", "compared as the typed value"),
+    Event("key of another type than integer", "as JSON has it: text, a number, base64", "compared as the typed value"),
     Event(
         "primary-key change",
         "d of the old key, tombstone, c of the new key, at one LSN",
@@ -191,7 +191,7 @@ STREAM = (
     Event(
         "change of the number of stream partitions",
         "changes of one key in two of them",
-        "the same",
+        "merged only up to the last drained marker, too",
     ),
     Event(
         "recreated topic",
@@ -202,7 +202,7 @@ STREAM = (
     Event(
         "position below the stream's earliest",
         "messages that were removed before they were read",
-        "the same",
+        "as of a recreated topic",
         bronze="the drain stops with `PositionLost`",
     ),
 )

@@ -38,15 +38,14 @@ def settings(stack_services, tmp_path_factory):
         register_source(settings)
         with ConnectClient(settings.connect.url) as client:
             client.wait_for_snapshot(connector_name(settings.cdc.source), timeout=60)
+        signals = f"{settings.cdc.source}-signals"
         admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
-        admin.create_topics([NewTopic(f"{settings.cdc.source}-signals", 1)])[f"{settings.cdc.source}-signals"].result(
-            30
-        )
+        admin.create_topics([NewTopic(signals, 1)])[signals].result(30)
         reconfigure(
             settings,
             signal__enabled__channels="source,kafka",
             signal__data__collection="public.signal",
-            signal__kafka__topic=f"{settings.cdc.source}-signals",
+            signal__kafka__topic=signals,
             signal__kafka__bootstrap__servers=settings.kafka.bootstrap_servers,
             signal__consumer__auto__offset__reset="earliest",
             signal__poll__interval__ms="100",
