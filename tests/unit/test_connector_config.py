@@ -28,6 +28,7 @@ def table(
     return CatalogTable(
         contract=contract,
         identified=True,
+        partitioned=False,
         has_children=False,
         readable=True,
         owned=True,
