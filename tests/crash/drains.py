@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from connectors.drain import drain_source, merge_table, pending_tables
 from connectors.errors import TransientError
-from connectors.rebuild import rebuild_silver
 
 _PATIENCE_SECONDS = 240
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__])
+_processes.set_forkserver_preload([__name__, "connectors.resync"])
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ class Drain:
         lsn: The marker to drain through.
         environment: Variables of the process, above the usual ones.
         prepare: Called in the process before anything else; a module's function, or a partial of one.
-        rebuild: A table that is made anew from bronze afterwards.
+        then: Called with the settings afterwards; likewise a function, or a partial of one.
     """
 
-    def __init__(self, settings, lsn, *, environment=None, prepare=None, rebuild=None):
+    def __init__(self, settings, lsn, *, environment=None, prepare=None, then=None):
         # The server has the environment of its own start.
         addresses = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         self._outcome, theirs = _processes.Pipe(duplex=False)
-        arguments = (settings, lsn, {**addresses, **(environment or {})}, prepare, rebuild, theirs)
+        arguments = (settings, lsn, {**addresses, **(environment or {})}, prepare, then, theirs)
         self._process = _processes.Process(target=_run, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -97,7 +96,7 @@ class Drain:
             return Outcome(killed=False, error=f"it ended with exit code {self._process.exitcode}")
 
 
-def _run(settings, lsn, environment, prepare, rebuild, outcome):
+def _run(settings, lsn, environment, prepare, then, outcome):
     os.environ.update(environment)
     # What libraries have to say about a fault is in the error, too.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -107,8 +106,8 @@ def _run(settings, lsn, environment, prepare, rebuild, outcome):
         drain_source(settings, through_lsn=lsn)
         for table in pending_tables(settings):
             merge_table(settings, table)
-        if rebuild is not None:
-            rebuild_silver(settings, rebuild)
+        if then is not None:
+            then(settings)
     except BaseException as error:  # noqa: BLE001 - the edge of the process: whoever waits for it looks at this
         outcome.send(Outcome(killed=False, error=traceback.format_exc(), transient=isinstance(error, TransientError)))
     else:

@@ -60,7 +60,7 @@ def all_faults():
 
 def strike(world, fault, rng):
     """A round: changes, the fault, a clean drain, the audit; returns how many faults there were, and the verdict."""
-    world.source.change(rng, cases=rng.randint(1, 3))
+    world.source.change(rng, cases=rng.randint(1, 2))
     happened = fault.inject(world, rng)
     return happened, world.finish()
 

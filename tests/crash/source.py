@@ -34,6 +34,7 @@ class Source:
         self.services = services
         self.cases = {type(case).__module__.rpartition(".")[2]: case for case in cases or all_cases()}
         self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name], 0))
+        self._written = 0
         self.connection = self.connect()
         self.connection.execute(_BULK_DDL)
         for case in self.cases.values():

@@ -15,7 +15,7 @@ from connectors.lake.storage import open_table, storage_options
 from connectors.postgres.patterns import select
 from tests.crash.audit import Audit, Verdict
 from tests.crash.drains import Drain
-from tests.crash.source import Source
+from tests.crash.source import BULK, Source
 from tests.lake import open_lake
 from tests.services import fresh_database, fresh_settings
 
@@ -80,23 +80,23 @@ class World:
         return other
 
     def pick_table(self, rng):
-        """Returns one of the tables that changed since the last audit."""
-        layout = LakeLayout(self.settings.lake.root, self.settings.cdc.source)
-        return rng.choice(select(self._changed(), latest_contracts(layout)))
+        """Returns one of the tables with a key that changed since the last audit; one that always is, if none did."""
+        contracts = latest_contracts(LakeLayout(self.settings.lake.root, self.settings.cdc.source))
+        return rng.choice([t for t in select(self._changed(), contracts) if contracts[t].key] or [BULK])
 
-    def start_drain(self, *, environment=None, prepare=None, rebuild=None):
+    def start_drain(self, *, environment=None, prepare=None, then=None):
         """Starts a drain of everything committed so far, in a process of its own and in small portions.
 
         Args:
             environment: Variables of the process.
             prepare: Called in the process before the drain; a module's function, or a partial of one.
-            rebuild: A table that is made anew from bronze afterwards.
+            then: Called with the settings afterwards; likewise a function, or a partial of one.
         """
         self.whole = False
         cdc = self.settings.cdc.model_copy(update=self._cdc)
         settings = self.settings.model_copy(update={"cdc": cdc})
         environment = {**self._environment, **(environment or {})}
-        return Drain(settings, self.source.mark(), environment=environment, prepare=prepare, rebuild=rebuild)
+        return Drain(settings, self.source.mark(), environment=environment, prepare=prepare, then=then)
 
     def drain(self, **options):
         """Drains, and waits until that has ended; returns how."""

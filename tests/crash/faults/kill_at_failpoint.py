@@ -1,4 +1,7 @@
+from functools import partial
+
 from connectors.failpoints import FAILPOINTS, VARIABLE
+from connectors.rebuild import rebuild_silver
 from tests.crash.fault import CHEAP, Fault
 
 PASSAGES = {"polled": 2, "bronze-committed": 2, "before-group-commit": 1, "silver-replaced": 1}
@@ -24,4 +27,5 @@ class KillAtFailpoint(Fault):
     def inject(self, world, rng):
         world.source.change(rng, cases=self.passage)
         environment = {VARIABLE: f"{self.name}:{self.passage}"}
-        return int(world.drain(environment=environment, rebuild=world.pick_table(rng)).killed)
+        rebuild = partial(rebuild_silver, table=world.pick_table(rng))
+        return int(world.drain(environment=environment, then=rebuild).killed)

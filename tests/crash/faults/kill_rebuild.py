@@ -1,17 +1,20 @@
+from functools import partial
+
+from connectors.rebuild import rebuild_silver
 from tests.crash.fault import CHEAP, Fault
 
 
 class KillRebuild(Fault):
     """The process dies of SIGKILL while it makes a table anew; the next rebuild goes on with what it left."""
 
-    weight = CHEAP // 2
+    weight = CHEAP // 4
 
     def inject(self, world, rng):
-        table = world.pick_table(rng)
+        rebuild = partial(rebuild_silver, table=world.pick_table(rng))
         world.drain().require(clean=True)
-        drain = world.start_drain(rebuild=table)
+        drain = world.start_drain(then=rebuild)
         drain.ended_within(rng.uniform(0, world.seconds))
         killed = drain.kill()
         world.source.change(rng)
-        world.drain(rebuild=table).require(clean=True)
+        world.drain(then=rebuild).require(clean=True)
         return int(killed)

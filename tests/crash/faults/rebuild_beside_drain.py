@@ -1,15 +1,18 @@
+from functools import partial
+
+from connectors.rebuild import rebuild_silver
 from tests.crash.fault import CHEAP, Fault
 
 
 class RebuildBesideDrain(Fault):
     """One process makes a table anew, while another one merges changes into it."""
 
-    weight = CHEAP // 2
+    weight = CHEAP // 4
 
     def inject(self, world, rng):
         table = world.pick_table(rng)
         world.drain().require(clean=True)
-        rebuild = world.start_drain(rebuild=table)
+        rebuild = world.start_drain(then=partial(rebuild_silver, table=table))
         world.source.change(rng)
         drain = world.start_drain()
         drain.wait().require()
