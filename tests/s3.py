@@ -1,5 +1,6 @@
 """S3 on this machine, for tests of lakes on object storage."""
 
+import logging
 from contextlib import contextmanager
 
 import boto3
@@ -14,6 +15,8 @@ BUCKET = "lake"
 @contextmanager
 def local_s3():
     """Serves S3 on a free port, with an empty bucket; the environment leads every client to it."""
+    # Moto's own switch leaves a line per request.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", pick_ports(["s3"])["s3"], verbose=False)
     server.start()
     host, port = server.get_host_and_port()

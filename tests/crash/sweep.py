@@ -23,6 +23,7 @@ from tests.crash.proxy import FAULTS, s3_proxy
 from tests.crash.s3_lake import BATCH, ROWS, TABLE, S3Lake
 from tests.s3 import local_s3
 
+IMPATIENT = {"AWS_MAX_ATTEMPTS": "1", "AWS_TIMEOUT": "1s"}
 FOR_READERS = ("500", "time-out", "reset", "torn", "403")
 COMMITS_BEFORE_CHECKPOINT = 49
 
@@ -114,8 +115,8 @@ def strike(job, proxy, nth, fault, for_good):
 def _impatiently(job, lake, *, refused):
     """Runs it with a client that tries once and waits for a second; returns whether it succeeded."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_MAX_ATTEMPTS", "1")
-        environment.setenv("AWS_TIMEOUT", "1s")
+        for name, value in IMPATIENT.items():
+            environment.setenv(name, value)
         environment.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1}})
         try:
             job.run(lake)

@@ -116,10 +116,14 @@ class World:
         began = time.monotonic()
         self._drain_in_one().require(clean=True)
         self.seconds = time.monotonic() - began
-        others, self._others = self._others, []
-        verdict = sum([other.finish() for other in others], self.audit())
+        verdict = self.audit() + self.finish_others()
         self.whole = verdict.good
         return verdict
+
+    def finish_others(self):
+        """Drains and audits the lakes elsewhere, and forgets them; returns the verdict."""
+        others, self._others = self._others, []
+        return sum([other.finish() for other in others], Verdict())
 
     def _drain_in_one(self):
         """Drains in portions of the usual size."""
