@@ -38,8 +38,11 @@ class Lake:
         self.offset += len(messages)
         return self
 
+    def silver(self):
+        return SilverTable(self.layout, self.contract, placeholder=PLACEHOLDER)
+
     def merge(self, rows=10**6):
-        silver = SilverTable(self.layout, self.contract, placeholder=PLACEHOLDER)
+        silver = self.silver()
         files = self.bronze.files(after_batch=silver.batch).get("public.t", [])
         return [
             silver.merge(part, up_to_batch=cut)
@@ -59,8 +62,8 @@ class Lake:
         return open_table(self.layout.quarantine) is not None and self.select("*", table=self.layout.quarantine) != []
 
     def rows(self):
-        live = self.select("id, name, big, _cdc_deleted")
-        return [row[:3] for row in live if not row[3]]
+        names = ", ".join(column.name for column in self.contract.columns)
+        return [row[:-1] for row in self.select(f"{names}, _cdc_deleted") if not row[-1]]
 
 
 @pytest.fixture

@@ -1,0 +1,22 @@
+"""Whatever a source does, and whatever happens on the way, silver is the source's last state.
+
+Hypothesis makes up what happens; `--hypothesis-profile=long` lets it look for hours instead of seconds.
+"""
+
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.machine import KeyedSource, KeylessSource
+from tests.model.partitions import PartitionedSource
+
+
+def test_table_with_key():
+    run_state_machine_as_test(KeyedSource, settings=settings())
+
+
+def test_table_without_key():
+    run_state_machine_as_test(KeylessSource, settings=settings())
+
+
+def test_table_in_several_stream_partitions():
+    run_state_machine_as_test(PartitionedSource, settings=settings())
