@@ -69,8 +69,12 @@ class Drain:
         return self._process.is_alive()
 
     def send(self, number):
-        """Sends a signal."""
-        os.kill(self._process.pid, number)
+        """Sends a signal; returns whether there was a process to take it."""
+        try:
+            os.kill(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def kill(self):
         """Kills it with -9; returns whether it had not ended yet."""

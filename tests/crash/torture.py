@@ -8,6 +8,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -105,6 +106,8 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args(argv)
     print(f"seed {options.seed}", file=sys.stderr, flush=True)
+    # Told to end, it stops what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     torture, error = Torture(**vars(options)), None
     try:

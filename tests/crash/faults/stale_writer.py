@@ -10,8 +10,9 @@ class StaleWriter(Fault):
         stale = world.start_drain()
         if stale.ended_within(rng.uniform(0, world.seconds)):
             return 0
-        stale.send(signal.SIGSTOP)
+        stopped = stale.send(signal.SIGSTOP)
         world.drain().require()
-        stale.send(signal.SIGCONT)
+        # It may have been at its very end, where it can't be stopped any more.
+        went_on = stale.send(signal.SIGCONT)
         stale.wait().require()
-        return 1
+        return int(stopped and went_on)
