@@ -37,6 +37,7 @@ from connectors.postgres.replication import (
     read_identity,
     read_slot,
 )
+from connectors.postgres.type_checks import check_types
 from connectors.resync import read_anew, require_key
 from connectors.settings import Settings
 
@@ -201,6 +202,7 @@ def _check(connection: Connection, settings: Settings, tables: list[CatalogTable
             role=settings.postgres.user,
             published=published_tables(connection, publication_name(source)) or (),
         ),
+        *check_types(connection, tables),
         *check_stream(source, tables),
     ]
 

@@ -1,4 +1,4 @@
-"""Writes the pages that follow from the code: `.env.example`, and in `docs` settings, commands and events.
+"""Writes the pages that follow from the code: `.env.example`, and in `docs` settings, commands, events and types.
 
 `python docs/generate.py` writes them; with `--check` it writes nothing and fails when one is not in step.
 """
@@ -9,16 +9,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.changes.events import EVENTS
 from connectors.changes.evolution import POLICIES
+from connectors.postgres.types import TYPES, Refusal, TypeRule, sql_name
 from connectors.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ def main(*, check: bool) -> int:
         "docs/commands.md": commands_page(),
         "docs/events.md": events_page(),
         "docs/evolution.md": evolution_page(),
+        "docs/types.md": types_page(),
     }
     stale = [path for path, text in pages.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if check:
@@ -145,6 +151,56 @@ def evolution_page() -> str:
     rows = POLICIES.values()
     lines += [f"| {row.kind} | {'goes on' if row.is_followed else 'is held'} | {row.effect} |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def types_page() -> str:
+    """The reference of types; neighbours with the same row share a line."""
+    captured = {name: row for name, row in TYPES.items() if isinstance(row, TypeRule)}
+    refused = {name: row for name, row in TYPES.items() if isinstance(row, Refusal)}
+    lines = [
+        "# Types",
+        "",
+        "What becomes of the values of every PostgreSQL type, under the catalogue's names: `bpchar` is `char(n)`.",
+        "A domain is kept as what it is made of. A value that silver can't hold sends its row to quarantine, with the",
+        "reason; of an update, silver keeps the row as it was before. The other rows go on.",
+        "Written by `make docs` from `connectors/postgres/types.py`; a test sends values of every captured type",
+        "through Debezium.",
+        "",
+        "Let Kafka Connect run in UTC, as the local stack does.",
+        "",
+        "## Captured",
+        "",
+        "| type | outcome | kept as | why | goes to quarantine | limits |",
+        "|---|---|---|---|---|---|",
+    ]
+    for rule, types in _lines(captured):
+        kept = "decimal(38,s)" if "numeric(p,s)" in types else _KEPT.get(str(rule.arrow), str(rule.arrow))
+        lines.append(f"| {types} | {rule.outcome} | {kept} | {rule.why} | {rule.quarantined} | {rule.limits} |")
+    lines += [
+        "",
+        "## Refused",
+        "",
+        "`source check` names such columns, with SQL that makes text of them.",
+        "",
+        "| type | why |",
+        "|---|---|",
+    ]
+    lines += [f"| {types} | {refusal.why} |" for refusal, types in _lines(refused)]
+    return "\n".join(lines) + "\n"
+
+
+_KEPT = {
+    "int64": "bigint",
+    "bool": "boolean",
+    "date32[day]": "date",
+    "timestamp[us, tz=UTC]": "timestamp",
+    "decimal128(38, 2)": "decimal(38,2)",
+}
+
+
+def _lines(rows: dict[str, Row]) -> Iterator[tuple[Row, str]]:
+    for row, names in groupby(rows, key=rows.__getitem__):
+        yield row, ", ".join(f"`{sql_name(name)}`" for name in names)
 
 
 def _default(field: FieldInfo) -> str:

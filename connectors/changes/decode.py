@@ -168,8 +168,9 @@ def _cast_failures(column: Column, *, both_images: bool) -> str:
     checks = [(f"raw_{column.value}", column.value, excused)]
     if both_images:
         checks.append((f"b_raw_{column.value}", f"b_{column.value}", []))
+    known = f" ({column.rule.quarantined})" if column.rule.quarantined else ""
     return " ".join(
         f"WHEN {raw} IS NOT NULL AND {value} IS NULL{''.join(f' AND NOT ({e})' for e in excuses)} THEN "
-        f"{quote_literal(f'column {column.quoted} can not be read: ')} || left({raw}, 100)"
+        f"{quote_literal(f'column {column.quoted} can not be read: ')} || left({raw}, 100) || {quote_literal(known)}"
         for raw, value, excuses in checks
     )

@@ -7,9 +7,9 @@ from connectors.debezium.config import topic_name
 from connectors.debezium.placeholder import recognisable
 from connectors.postgres.catalog import CatalogTable
 from connectors.postgres.checks import Finding
-from connectors.postgres.contracts import TableContract
+from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
-from connectors.postgres.types import rule_for
+from connectors.postgres.types import rule_for, sql_name
 
 
 def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
@@ -20,7 +20,7 @@ def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
     return [
         *quotes,
         *_topic_findings(source, contracts),
-        *(f for c in contracts for f in _unchanged_findings(c)),
+        *(f for c in contracts for f in (*_unchanged_findings(c), *_date_findings(c))),
         *nested,
     ]
 
@@ -69,7 +69,7 @@ def _unchanged_findings(contract: TableContract) -> list[Finding]:
         Finding(
             "error",
             f"{contract.table}.{column.name}",
-            f"is of type {column.type_name[1:]}[]: a large value that an update leaves alone turns into NULL",
+            f"is {_described(column)}: Debezium can't write a large value that an update leaves alone",
             f"ALTER TABLE {quoted} REPLICA IDENTITY FULL; -- or, where all values are small: "
             f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} SET STORAGE PLAIN;",
         )
@@ -78,12 +78,25 @@ def _unchanged_findings(contract: TableContract) -> list[Finding]:
     ]
 
 
+def _described(column: ColumnContract) -> str:
+    return f"{'a domain over' if column.domain else 'of type'} {sql_name(column.type_name)}"
+
+
+def _date_findings(contract: TableContract) -> list[Finding]:
+    dated = any(column.type_name == "date" for column in contract.columns)
+    if not dated or "," not in "".join(contract.table):
+        return []
+    problem = "has dates, and a comma in its name: Debezium would read dates of before year 1 as later ones"
+    cure = f"ALTER TABLE {contract.table.quoted} RENAME TO ...; -- or leave it out of LAKEHOUSE_CDC__TABLES"
+    return [Finding("error", str(contract.table), problem, cure)]
+
+
 def _array_findings(table: CatalogTable) -> list[Finding]:
     return [
         Finding(
             "error",
             f"{table.contract.table}.{name}",
-            "is an array of several dimensions: Debezium writes NULL for what is inside",
+            "is an array of several dimensions: Debezium can't write what is inside",
             f"ALTER TABLE {table.contract.table.quoted} ALTER COLUMN {quote_identifier(name)} TYPE jsonb "
             f"USING to_jsonb({quote_identifier(name)});",
         )

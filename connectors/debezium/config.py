@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from connectors.errors import ConfigurationError
 from connectors.postgres.catalog import CatalogTable
+from connectors.postgres.connection import TEXT_FORMATS
 from connectors.postgres.contracts import TableContract
-from connectors.postgres.identifiers import TableName
+from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.replication import MARKER_PREFIX
 from connectors.settings import Settings
 
@@ -75,6 +76,7 @@ def connector_config(
         **_database(settings),
         **_capture(source, [table.contract for table in tables]),
         **_excluded(tables),
+        **_snapshot_selects([table.contract for table in tables]),
         **_representation(placeholder),
         **_delivery(settings),
         "transforms": "epoch",
@@ -117,6 +119,8 @@ def _database(settings: Settings) -> dict[str, str]:
         "database.port": str(postgres.port),
         "database.user": postgres.user,
         "database.dbname": postgres.database,
+        # Money would be written as the database's country does.
+        "driver.options": f"{TEXT_FORMATS} -c lc_monetary=C",
         **password,
     }
 
@@ -182,6 +186,8 @@ def _delivery(settings: Settings) -> dict[str, str]:
         "topic.creation.default.max.message.bytes": str(MAX_MESSAGE_BYTES),
         "errors.tolerance": "none",
         "event.processing.failure.handling.mode": "fail",
+        # Else a value that Debezium can't write becomes NULL.
+        "event.converting.failure.handling.mode": "fail",
     }
 
 
@@ -205,6 +211,30 @@ def _excluded(tables: Iterable[CatalogTable]) -> dict[str, str]:
         f"{_regex(*table.contract.table)}[.]{_escaped(column)}" for table in tables for column in table.unpublished
     )
     return {"column.exclude.list": listed} if listed else {}
+
+
+def _snapshot_selects(contracts: Iterable[TableContract]) -> dict[str, str]:
+    """How the snapshot reads tables with dates.
+
+    Debezium would take a date of before year 1 for one after it. Read as infinity, its row goes to quarantine.
+    """
+    selects = {
+        contract.table.quoted: _select(contract)
+        for contract in contracts
+        if any(column.type_name == "date" for column in contract.columns)
+    }
+    option = "snapshot.select.statement.overrides"
+    listed = {option: ",".join(selects)} if selects else {}
+    return listed | {f"{option}.{name}": select for name, select in selects.items()}
+
+
+def _select(contract: TableContract) -> str:
+    columns = ((quote_identifier(column.name), column.type_name) for column in contract.columns)
+    read = (
+        f"CASE WHEN {name} < '0001-01-01' THEN '-infinity' ELSE {name} END AS {name}" if kind == "date" else name
+        for name, kind in columns
+    )
+    return f"SELECT {', '.join(read)} FROM {contract.table.quoted}"  # noqa: S608
 
 
 def _message_keys(contracts: Iterable[TableContract]) -> dict[str, str]:

@@ -10,7 +10,9 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.patterns import select
 
 _IDENTITIES: dict[str, ReplicaIdentity] = {"d": "default", "n": "nothing", "f": "full", "i": "index"}
-_PRECISE_TYPES = ("time", "timetz", "timestamp", "timestamptz")
+_PRECISE_TYPES = ("time", "timetz", "timestamp", "timestamptz", "bit")
+# PostgreSQL moves no value out of line that takes no more than 24 bytes, 8 of which a bit string needs for itself.
+_INLINE_BITS = 128
 PUBLISHES_GENERATED_COLUMNS = 180000
 
 # A partitioned table stands for its partitions; tables of extensions belong to the extension.
@@ -42,13 +44,16 @@ _COLUMNS = """
     ), named AS (
         SELECT t.oid, CASE
             WHEN t.typtype = 'e' THEN 'enum'
+            WHEN t.typtype = 'c' THEN 'composite'
             WHEN t.typnamespace = 'pg_catalog'::regnamespace OR EXISTS (
                 SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
             ) THEN t.typname::text
+            WHEN t.typtype = 'r' THEN 'range'
+            WHEN t.typtype = 'm' THEN 'multirange'
             ELSE n.nspname || '.' || t.typname END AS name
         FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
     ), columns AS (
-        SELECT DISTINCT ON (b.attrelid, b.attnum) b.attrelid, b.attnum, b.modifier,
+        SELECT DISTINCT ON (b.attrelid, b.attnum) b.attrelid, b.attnum, b.modifier, b.depth > 0 AS domain,
                CASE WHEN element.oid IS NULL THEN own.name ELSE '_' || element_name.name END AS type_name
         FROM base b
         JOIN pg_type t ON t.oid = b.type
@@ -85,6 +90,7 @@ _COLUMNS = """
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
            a.attname, a.attnum, a.attnotnull, a.attstorage, a.attgenerated, a.attndims, c.type_name, c.modifier,
+           c.domain,
            -- A constant default of an added column stands in the catalogue, not in the rows from before.
            CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END AS fill,
            a.atthasmissing OR NOT (a.atthasdef OR a.attidentity <> '') AS fill_known
@@ -194,10 +200,11 @@ def _column(row: dict[str, Any]) -> ColumnContract:
     return ColumnContract(
         name=row["attname"],
         type_name=row["type_name"],
+        domain=row["domain"],
         precision=precision,
         scale=scale,
         nullable=not row["attnotnull"],
-        toastable=row["attstorage"] != "p",
+        toastable=row["attstorage"] != "p" and not (row["type_name"] == "bit" and (precision or 0) <= _INLINE_BITS),
         number=row["attnum"],
         fill=row["fill"],
         fill_known=row["fill_known"],

@@ -9,7 +9,7 @@ from connectors.postgres.connection import Connection
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.patterns import matches
 from connectors.postgres.replication import SlotState
-from connectors.postgres.types import rule_for
+from connectors.postgres.types import refusal_of, sql_name
 
 Severity = Literal["error", "warning"]
 
@@ -190,8 +190,9 @@ def _column_findings(table: CatalogTable) -> list[Finding]:
     quoted, cure = table.contract.table.quoted, "leave the table out of LAKEHOUSE_CDC__TABLES"
     for column in table.contract.columns:
         subject = f"{table.contract.table}.{column.name}"
-        if rule_for(column) is None:
-            problem = f"is of type {column.type_name}, for which there is no rule: its values could be lost"
+        refusal = refusal_of(column)
+        if refusal is not None:
+            problem = f"is of type {sql_name(column.type_name)}, which is not captured: {refusal.why}"
             change = f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} TYPE text; -- or "
             findings.append(Finding("error", subject, problem, change + cure))
         if column.name.startswith(RESERVED_PREFIX):

@@ -14,6 +14,10 @@ Connection = psycopg.Connection[TupleRow]
 APPLICATION_NAME = "lakehouse"
 CONNECT_TIMEOUT_SECONDS = 5
 
+# Whatever the database's own settings: those would round floats, and Debezium misreads other styles without a word.
+TEXT_FORMATS = "-c DateStyle=ISO -c IntervalStyle=postgres -c bytea_output=hex -c extra_float_digits=1"
+"""Startup options that settle how PostgreSQL writes values as text."""
+
 # libpq keeps no SQLSTATE of a refused log-in, so its text is all there is to tell them apart.
 _REFUSALS = (
     ("password authentication failed", "check LAKEHOUSE_POSTGRES__USER and LAKEHOUSE_POSTGRES__PASSWORD"),
@@ -47,7 +51,7 @@ def _open(postgres: PostgresSettings) -> Connection:
             dbname=postgres.database,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name=APPLICATION_NAME,
-            options="-c TimeZone=UTC",
+            options=f"-c TimeZone=UTC {TEXT_FORMATS}",
             autocommit=True,
         )
     except psycopg.OperationalError as error:

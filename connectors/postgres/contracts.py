@@ -15,8 +15,11 @@ class ColumnContract(BaseModel):
     Attributes:
         name: As the catalogue has it, unquoted.
         type_name: Type without modifiers: `pg_type.typname` (`int4`, `numeric`, `_text` for `text[]`);
-            of a domain, its base type; `enum` for every enum.
-        precision: Digits of a `numeric(p, s)`, fractional digits of a time or timestamp; None if undeclared.
+            of a domain, its base type; `enum` for every enum, likewise `composite`, and `range` and `multirange`
+            for those that are not PostgreSQL's own.
+        domain: Whether it is declared as a domain over that type.
+        precision: Digits of a `numeric(p, s)`, fractional digits of a time or timestamp, length of a `bit(n)`;
+            None if undeclared.
         scale: Scale of a `numeric(p, s)`; None if undeclared.
         nullable: False where the column is declared NOT NULL.
         toastable: Whether a value may be stored out of line, so that an update can arrive without it.
@@ -29,6 +32,7 @@ class ColumnContract(BaseModel):
 
     name: str
     type_name: str
+    domain: bool = False
     precision: int | None = None
     scale: int | None = None
     nullable: bool = True

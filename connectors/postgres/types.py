@@ -1,110 +1,204 @@
-"""Every PostgreSQL type that is captured: one row per type.
+"""Every PostgreSQL type: one row each, which says what becomes of its values.
 
-A rule says how Debezium writes a value in JSON and how silver keeps it. Debezium is configured with
-`decimal.handling.mode=string`, `interval.handling.mode=string`, `time.precision.mode=adaptive` and
-`binary.handling.mode=bytes`. A type without a rule is refused by `lakehouse source check`:
-nothing is dropped or turned into NULL in silence.
+A rule says how silver keeps a type, and how its values decode from what Debezium writes as configured in
+`connectors.debezium.config`. A refusal says why a type is not captured: `lakehouse source check` names its columns.
+Nothing is dropped, rounded or turned into NULL in silence. `docs/types.md` is written from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import pyarrow as pa
 
+from connectors.postgres import decoding
 from connectors.postgres.contracts import ColumnContract
 
 MAX_DECIMAL_DIGITS = 38
 MILLISECOND_DIGITS = 3
 
+Unchanged = Literal["text", "base64", "map", "texts", "base64s", "codes", "uuids"]
+
 
 @dataclass(frozen=True)
 class TypeRule:
-    """How one type travels.
+    """How a type is kept.
 
     Attributes:
+        outcome: `exact`: as the same type; `text`: as text from which PostgreSQL could read the value again.
         arrow: Type in silver.
         decode: DuckDB expression from Debezium's text, `{0}`, to that type; NULL where it can't.
-        why: Why silver keeps it so.
+        why: What silver has, and why.
+        unchanged: How Debezium writes a value that an update left out; None: as it writes NULL.
+        quarantined: Values that no silver can hold: their rows go to quarantine.
+        limits: What else to know.
     """
 
+    outcome: Literal["exact", "text"]
     arrow: pa.DataType
     decode: str
     why: str
+    unchanged: Unchanged | None = "text"
+    quarantined: str = ""
+    limits: str = ""
 
 
-_TIMESTAMP = pa.timestamp("us", tz="UTC")
+@dataclass(frozen=True)
+class Refusal:
+    """Why a type is not captured."""
 
-_BIGINT = "if(contains({0}, '.'), NULL, try_cast({0} AS BIGINT))"  # a bare cast would round 1.5 to 2
+    why: str
 
-INTEGER = TypeRule(pa.int64(), _BIGINT, "widened, so that the source may widen too")
-TEXT = TypeRule(pa.string(), "{0}", "kept as PostgreSQL writes it")
 
-_RULES: dict[str, TypeRule] = {
-    "int2": INTEGER,
-    "int4": INTEGER,
-    "int8": INTEGER,
-    "oid": INTEGER,
-    "bool": TypeRule(pa.bool_(), "try_cast({0} AS BOOLEAN)", "exact"),
-    "float4": TypeRule(pa.float32(), "try_cast({0} AS FLOAT)", "exact"),
-    "float8": TypeRule(pa.float64(), "try_cast({0} AS DOUBLE)", "exact"),
-    "date": TypeRule(pa.date32(), "try(DATE '1970-01-01' + try_cast({0} AS INTEGER))", "exact"),
-    "timestamptz": TypeRule(_TIMESTAMP, "try_cast({0} AS TIMESTAMPTZ)", "exact"),
-    "bytea": TypeRule(pa.binary(), "try(from_base64({0}))", "exact"),
-    "text": TEXT,
-    "varchar": TEXT,
-    "bpchar": TEXT,
-    "char": TEXT,
-    "name": TEXT,
-    "citext": TEXT,
-    "uuid": TEXT,
-    "json": TEXT,
-    "jsonb": TEXT,
-    "xml": TEXT,
-    "enum": TEXT,
-    "inet": TEXT,
-    "cidr": TEXT,
-    "macaddr": TEXT,
-    "macaddr8": TEXT,
-    "interval": TypeRule(pa.string(), "{0}", "ISO 8601 text: months, days and seconds stay apart"),
+_INSTANT = pa.timestamp("us", tz="UTC")
+_YEARS = "infinity, and what is outside the years 1 to 9999: readers of Delta can't hold it"
+_STAND_IN = "tested with a stand-in of that name: the tests' PostgreSQL has no contrib"
+_STOPS = "stops the connector: Debezium can't write it"
+_BOUNDS = "lower bounds other than 1 are lost"
+_UTC = "written in the time zone of Kafka Connect, which should be UTC"
+
+_WHOLE = TypeRule("exact", pa.int64(), decoding.WHOLE, "widened, so that the source may widen too")
+_DECIMAL = TypeRule(
+    "exact", pa.decimal128(MAX_DECIMAL_DIGITS, 2), decoding.DECIMAL, "widened to 38 digits", quarantined="NaN"
+)
+_TEXT = TypeRule("text", pa.string(), decoding.TEXT, "as PostgreSQL writes it")
+_STAND_IN_TEXT = replace(_TEXT, limits=_STAND_IN)
+_NUMBER = TypeRule("text", pa.string(), decoding.NUMBER, "no decimal type holds every value")
+_TIME = TypeRule("text", pa.string(), decoding.TIME, "no two readers agree on a time type")
+_BITS = TypeRule("text", pa.string(), decoding.BITS, "zeros and ones", unchanged=None)
+_AS_BYTES = TypeRule("text", pa.string(), decoding.TEXT_AS_BYTES, "as PostgreSQL writes it", unchanged="base64")
+_NAME_OF_OID = replace(_AS_BYTES, limits="the name as of the change: a later renaming is no change of the row")
+_SHAPE = replace(_AS_BYTES, why="as PostgreSQL writes it, but the numbers as Java does: `1.0E10`")
+_VECTOR = TypeRule("text", pa.string(), decoding.TEXT, "a JSON array", unchanged=None)
+_ARRAY = TypeRule(
+    "text",
+    pa.string(),
+    decoding.ARRAY_OF_TEXTS,
+    "a JSON array, so that NULLs survive",
+    unchanged=None,
+    quarantined="several dimensions",
+    limits=_BOUNDS,
+)
+_ARRAY_OF_VALUES = replace(
+    _ARRAY,
+    decode=decoding.ARRAY_OF_VALUES,
+    quarantined="several dimensions, and nothing but NULLs, which looks the same",
+)
+
+_UNWRITABLE = Refusal("Debezium can't write such an array, or not one with a NULL inside")
+_LEFT_OUT = Refusal("Debezium leaves such a column out")
+_SHIFTED = Refusal("Debezium changes some elements: years before 1, infinity, 24:00, or an hour skipped in summer")
+_OF_EXTENSION = Refusal("no rule is proven for it")
+UNKNOWN = Refusal("there is no rule for it: its values could be lost")
+
+
+def _rows(names: str, row: TypeRule | Refusal) -> dict[str, TypeRule | Refusal]:
+    return dict.fromkeys(names.split(), row)
+
+
+def _arrays(elements: str, row: TypeRule | Refusal) -> dict[str, TypeRule | Refusal]:
+    return {f"_{element}": row for element in elements.split()}
+
+
+TYPES: dict[str, TypeRule | Refusal] = {
+    **_rows("int2 int4 int8 oid", _WHOLE),
+    "numeric(p,s)": _DECIMAL,
+    "numeric": _NUMBER,
+    "money": replace(
+        _DECIMAL,
+        why="Debezium reads it with two decimals, so `source check` wants that of the database",
+        quarantined="",
+    ),
+    "float4": TypeRule("exact", pa.float32(), decoding.FLOAT, "with NaN, infinity and -0"),
+    "float8": TypeRule("exact", pa.float64(), decoding.DOUBLE, "with NaN, infinity and -0"),
+    "bool": TypeRule("exact", pa.bool_(), decoding.BOOLEAN, "the same"),
+    "date": TypeRule("exact", pa.date32(), decoding.DATE, "the same", quarantined=_YEARS),
+    "timestamp": TypeRule(
+        "exact", _INSTANT, decoding.TIMESTAMP, "labelled UTC, marked in the field", quarantined=_YEARS
+    ),
+    "timestamptz": TypeRule("exact", _INSTANT, decoding.TIMESTAMPTZ, "the same instant", quarantined=_YEARS),
+    "time": _TIME,
+    "interval": TypeRule(
+        "text",
+        pa.string(),
+        decoding.TEXT,
+        "ISO 8601: months, days and seconds stay apart",
+        limits="infinity would arrive as zero: from PostgreSQL 17 on `source check` wants a CHECK (isfinite(...)); "
+        f"2^31 hours or more {_STOPS}",
+    ),
+    "bytea": TypeRule("exact", pa.binary(), decoding.BYTES, "the same", unchanged="base64"),
+    "bit(1)": replace(_BITS, decode=decoding.BIT),
+    "bit(n)": _BITS,
+    **_rows("text varchar bpchar char name uuid json jsonb xml enum inet cidr macaddr macaddr8 tsvector", _TEXT),
+    **_rows("int4range int8range numrange tsrange daterange", _TEXT),
+    "tstzrange": replace(_TEXT, limits=_UTC),
+    **_rows("citext ltree", _STAND_IN_TEXT),
+    "hstore": replace(_STAND_IN_TEXT, why="a JSON object, so that NULLs survive", unchanged="map"),
+    **_rows("vector halfvec", _VECTOR),
+    "composite": replace(_AS_BYTES, limits=f"a timestamptz within it is {_UTC}"),
+    **_rows("range multirange int4multirange int8multirange nummultirange tsmultirange datemultirange", _AS_BYTES),
+    "tstzmultirange": replace(_AS_BYTES, limits=_UTC),
+    **_rows("tsquery jsonpath pg_lsn pg_snapshot txid_snapshot xid xid8 cid tid aclitem", _AS_BYTES),
+    **_rows("regclass regtype regproc regprocedure regoper regoperator", _NAME_OF_OID),
+    **_rows("regrole regnamespace regconfig regdictionary regcollation", _NAME_OF_OID),
+    "point": replace(_SHAPE, decode=decoding.POINT),
+    **_rows("line lseg box path polygon circle", _SHAPE),
+    **_arrays("text varchar json jsonb", replace(_ARRAY, unchanged="texts")),
+    **_arrays("bpchar", replace(_ARRAY, unchanged="texts")),
+    **_arrays("uuid", replace(_ARRAY, unchanged="uuids")),
+    **_arrays("enum", replace(_ARRAY, limits=f"{_BOUNDS}; a NULL inside {_STOPS}")),
+    **_arrays("char inet cidr macaddr macaddr8 int4range int8range numrange tsrange daterange", _ARRAY),
+    **_arrays("tstzrange", replace(_ARRAY, limits=f"{_BOUNDS}; {_UTC}")),
+    **_arrays("int4 int8", replace(_ARRAY_OF_VALUES, unchanged="codes")),
+    **_arrays("int2 oid float4 float8 bool", _ARRAY_OF_VALUES),
+    **_arrays("numeric", replace(_ARRAY_OF_VALUES, limits=f"{_BOUNDS}; NaN or infinity inside {_STOPS}")),
+    **_arrays("citext", replace(_ARRAY_OF_VALUES, limits=f"{_BOUNDS}; {_STAND_IN}")),
+    **_arrays("bytea", replace(_ARRAY_OF_VALUES, why="a JSON array of base64", unchanged="base64s")),
+    "timetz": Refusal("Debezium moves it to UTC: its offset is lost, 24:00 becomes 00:00, and some offsets stop it"),
+    **_rows("bit varbit", Refusal("it has no fixed length, and Debezium leaves out leading zeros")),
+    **_rows("int2vector oidvector", Refusal("Debezium writes it as empty")),
+    "refcursor": Refusal("Debezium's driver opens the cursor instead of reading its name"),
+    **_rows("sparsevec geometry geography", _OF_EXTENSION),
+    **_arrays("hstore vector halfvec sparsevec geometry geography", _OF_EXTENSION),
+    **_arrays("date timestamp timestamptz time timetz", _SHIFTED),
+    **_arrays("interval money name xml varbit point int2vector oidvector refcursor", _LEFT_OUT),
+    **_arrays(
+        "bit tsvector tsquery composite range multirange int4multirange int8multirange nummultirange", _UNWRITABLE
+    ),
+    **_arrays("tsmultirange tstzmultirange datemultirange jsonpath pg_lsn pg_snapshot txid_snapshot", _UNWRITABLE),
+    **_arrays("xid xid8 cid tid aclitem line lseg box path polygon circle ltree", _UNWRITABLE),
+    **_arrays("regclass regtype regproc regprocedure regoper regoperator regrole regnamespace", _UNWRITABLE),
+    **_arrays("regconfig regdictionary regcollation", _UNWRITABLE),
 }
-
-_ARRAY = TypeRule(pa.string(), "{0}", "JSON text, so that NULLs and nesting survive")
-_ARRAY_ELEMENTS = frozenset(("int2", "int4", "int8", "bool", "text", "varchar", "bpchar", "uuid", "enum", "float8"))
-_NUMERIC_AS_TEXT = TypeRule(pa.string(), "{0}", "text: without a declared scale no decimal type holds every value")
+"""All rows; `_int4` is the array of `int4`, as the catalogue has it."""
 
 
-def _decimal(scale: int) -> TypeRule:
-    cast = f"try_cast({{0}} AS DECIMAL({MAX_DECIMAL_DIGITS}, {scale}))"
-    # A bare cast would round what has more digits than declared.
-    guarded = f"if(len(split_part({{0}}, '.', 2)) > {scale}, NULL, {cast})"
-    return TypeRule(pa.decimal128(MAX_DECIMAL_DIGITS, scale), guarded, "exact, widened to 38 digits")
+def sql_name(name: str) -> str:
+    """The name of a row as one would write it: `int4[]` for `_int4`."""
+    return f"{name[1:]}[]" if name.startswith("_") else name
 
 
-def _scaled_integer(column: ColumnContract) -> str:
-    """Microseconds from Debezium's integer, which counts milliseconds up to a precision of 3."""
-    factor = 1000 if column.precision is not None and column.precision <= MILLISECOND_DIGITS else 1
-    return f"{_BIGINT} * {factor}"
-
-
-def _time_text(microseconds: str) -> str:
-    # 24:00:00 is a time in PostgreSQL and wraps to midnight in DuckDB.
-    clock = f"CAST(TIME '00:00:00' + to_microseconds({microseconds}) AS VARCHAR)"
-    return f"if({microseconds} = 86400000000, '24:00:00', {clock})"
+def row_name(column: ColumnContract) -> str:
+    """The name of the row that a column falls under."""
+    if column.type_name == "numeric" and column.precision is not None and column.scale is not None:
+        digits = max(column.precision, column.scale, column.precision - column.scale)
+        return "numeric(p,s)" if digits <= MAX_DECIMAL_DIGITS else "numeric"
+    if column.type_name == "bit" and column.precision is not None:
+        return "bit(1)" if column.precision == 1 else "bit(n)"
+    return column.type_name
 
 
 def rule_for(column: ColumnContract) -> TypeRule | None:
-    """Returns the rule for a column; None if its type is not captured yet."""
-    name = column.type_name
-    if name == "numeric":
-        if column.precision is None or column.scale is None:
-            return _NUMERIC_AS_TEXT
-        fits = column.scale >= 0 and max(column.precision, column.scale) <= MAX_DECIMAL_DIGITS
-        return _decimal(column.scale) if fits else _NUMERIC_AS_TEXT
-    if name == "timestamp":
-        return TypeRule(
-            _TIMESTAMP, f"make_timestamptz({_scaled_integer(column)})", "exact; labelled UTC, marked in the field"
-        )
-    if name == "time":
-        return TypeRule(pa.string(), _time_text(_scaled_integer(column)), "text: no reader agrees on a time type")
-    if name.startswith("_"):
-        return _ARRAY if name[1:] in _ARRAY_ELEMENTS else None
-    return _RULES.get(name)
+    """Returns the rule for a column, with what the column declares filled in; None if its type is not captured."""
+    row = TYPES.get(row_name(column), UNKNOWN)
+    if isinstance(row, Refusal):
+        return None
+    scale = 2 if column.scale is None else max(column.scale, 0)
+    in_milliseconds = column.precision is not None and column.precision <= MILLISECOND_DIGITS
+    decode = row.decode.format("{0}", scale=scale, microseconds=1000 if in_milliseconds else 1, length=column.precision)
+    return replace(row, decode=decode, arrow=pa.decimal128(MAX_DECIMAL_DIGITS, scale) if row is _DECIMAL else row.arrow)
+
+
+def refusal_of(column: ColumnContract) -> Refusal | None:
+    """Returns why a column's type is not captured; None if it is."""
+    row = TYPES.get(row_name(column), UNKNOWN)
+    return row if isinstance(row, Refusal) else None

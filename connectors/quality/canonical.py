@@ -15,6 +15,12 @@ from connectors.postgres.contracts import ColumnContract
 
 MAX_DECIMAL_DIGITS = 38
 
+
+def quoted(text: str) -> str:
+    """SQL of both engines: the text in quotes, or a bare N for NULL; joined by commas, no two rows read alike."""
+    return f"""coalesce('"' || replace({text}, '"', '""') || '"', 'N')"""
+
+
 _MACROS = (
     # An unsigned number as digits and the place of its point: ('123', -1) is 0.0123, ('123', 5) is 12300.
     """CREATE OR REPLACE TEMP MACRO plain_digits(d, point) AS CASE
@@ -27,12 +33,9 @@ _MACROS = (
     """CREATE OR REPLACE TEMP MACRO trimmed_number(n) AS
         regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(n,
             '^(-?)\\.', '\\10.'), '(\\.[0-9]*?)0*$', '\\1'), '\\.$', ''), '^(-?)0+([0-9])', '\\1\\2'), '^-0$', '0')""",
-    # What BigDecimal writes (1.50, 1E+3, 0E-8) as PostgreSQL's trim_scale() does, and Debezium's names
-    # of what is no number. The exponent is bounded by what numeric can hold.
+    # What BigDecimal writes (1.50, 1E+3, 0E-8) as PostgreSQL's trim_scale() does.
+    # The exponent is bounded by what numeric can hold.
     """CREATE OR REPLACE TEMP MACRO canonical_number(t) AS coalesce(CASE
-        WHEN t = 'NAN' THEN 'NaN'
-        WHEN t = 'POSITIVE_INFINITY' THEN 'Infinity'
-        WHEN t = 'NEGATIVE_INFINITY' THEN '-Infinity'
         WHEN NOT regexp_full_match(t, '-?([0-9]+\\.?[0-9]*|\\.[0-9]+)(E[+-]?[0-9]{1,6})?') THEN t
         WHEN contains(t, 'E') THEN trimmed_number(concat(if(starts_with(t, '-'), '-', ''), without_exponent(
             ltrim(split_part(t, 'E', 1), '-'), try_cast(split_part(t, 'E', 2) AS BIGINT))))
@@ -44,6 +47,12 @@ _MACROS = (
         (interval_part(t, 1) * 12 + interval_part(t, 2))::BIGINT || ' ' || interval_part(t, 3)::BIGINT || ' ' ||
         (interval_part(t, 4) * 3600000000 + interval_part(t, 5) * 60000000 + interval_part(t, 6) * 1000000)::HUGEINT,
         t)""",
+    r"""CREATE OR REPLACE TEMP MACRO canonical_numbers(t) AS array_to_string(list_transform(
+        regexp_extract_all(t, '[^][(){}<>,]+|.'),
+        lambda n: if(n = 'NaN', n, coalesce(lower(hex(try_cast(n AS DOUBLE)::BIT::BLOB)), n))), '')""",
+    f"""CREATE OR REPLACE TEMP MACRO canonical_hstore(t) AS coalesce(array_to_string(list_transform(list_sort(
+        map_entries(try_cast(try_cast(t AS JSON) AS MAP(VARCHAR, VARCHAR)))),
+        lambda e: {quoted("e.key")} || {quoted("e.value")}), ','), t)""",
 )
 
 
@@ -64,8 +73,16 @@ class Canonical:
 
 _TEXT = Canonical("{0}::text", "{0}")
 # The text that the type's own output function writes, as the stream does; `::text` differs for some types.
-_OUTPUT = Canonical("CASE WHEN {0} IS NOT NULL THEN concat({0}) END", "{0}")
+# A composite IS NOT NULL only if none of its fields is.
+_OUTPUT = Canonical("CASE WHEN {0} IS DISTINCT FROM NULL THEN concat({0}) END", "{0}")
 _NUMBER = Canonical("trim_scale({0})::text", "canonical_number({0})")
+# Numbers among brackets and commas, each by its bits.
+_NUMBERS = Canonical(
+    "(SELECT string_agg(CASE WHEN m[1] = 'NaN' THEN m[1] ELSE coalesce(encode(float8send(m[1]::float8), 'hex'), m[2])"
+    " END, '' ORDER BY n)"
+    " FROM regexp_matches(concat({0}), '([^][()<>,\\x7b\\x7d]+)|(.)', 'g') WITH ORDINALITY AS r(m, n))",
+    "canonical_numbers({0})",
+)
 
 
 def _float(send: str, stored: str) -> Canonical:
@@ -77,7 +94,7 @@ def _float(send: str, stored: str) -> Canonical:
 
 
 _TIMESTAMP = Canonical(
-    "CASE WHEN isfinite({0}) THEN (extract(epoch from {0}) * 1000000)::bigint::text ELSE {0}::text END",
+    "CASE WHEN isfinite({0}) THEN (extract(epoch from {0}) * 1000000)::numeric(30, 0)::text ELSE {0}::text END",
     "if(isfinite({0}), epoch_us({0})::VARCHAR, {0}::VARCHAR)",
     "TIMESTAMP WITH TIME ZONE",
 )
@@ -94,6 +111,7 @@ _RULES = {
         "if(isfinite({0}), ({0} - DATE '1970-01-01')::VARCHAR, {0}::VARCHAR)",
         "DATE",
     ),
+    "money": Canonical("{0}::numeric::text", "{0}::VARCHAR", f"DECIMAL({MAX_DECIMAL_DIGITS},2)"),
     "bytea": Canonical("encode({0}, 'hex')", "lower(hex({0}))", "BLOB"),
     "bpchar": Canonical("{0}::text", "rtrim({0}, ' ')"),
     "interval": Canonical(
@@ -102,7 +120,14 @@ _RULES = {
         " + extract(minute from {0}) * 60000000 + extract(microseconds from {0}))::bigint ELSE {0}::text END",
         "canonical_interval({0})",
     ),
+    "hstore": Canonical(
+        f"CASE WHEN {{0}} IS NOT NULL THEN array_to_string(ARRAY(SELECT {quoted('k')} || {quoted('v')}"
+        """ FROM jsonb_each_text({0}::jsonb) AS pair(k, v) ORDER BY k COLLATE "C"), ',') END""",
+        "canonical_hstore({0})",
+    ),
+    **dict.fromkeys(("point", "line", "lseg", "box", "path", "polygon", "circle", "vector", "halfvec"), _NUMBERS),
 }
+_ELEMENTS = _RULES | {"bytea": Canonical("encode({0}, 'hex')", "lower(hex(try(from_base64({0}))))")}
 
 
 def _decimal(scale: int) -> Canonical:
@@ -111,11 +136,6 @@ def _decimal(scale: int) -> Canonical:
     if scale == MAX_DECIMAL_DIGITS:  # DuckDB leaves out the zero before the point here
         return Canonical(_NUMBER.postgres, "canonical_number({0}::VARCHAR)", stored)
     return Canonical("{0}::text", "{0}::VARCHAR", stored)
-
-
-def quoted(text: str) -> str:
-    """SQL of both engines: the text in quotes, or a bare N for NULL; joined by commas, no two rows read alike."""
-    return f"""coalesce('"' || replace({text}, '"', '""') || '"', 'N')"""
 
 
 def _array(element: Canonical) -> Canonical:
@@ -145,8 +165,8 @@ def canonical(column: ColumnContract) -> Canonical:
     if name == "numeric":
         if column.precision is None or column.scale is None:
             return _NUMBER
-        fits = column.scale >= 0 and max(column.precision, column.scale) <= MAX_DECIMAL_DIGITS
-        return _decimal(column.scale) if fits else _NUMBER
+        digits = max(column.precision, column.scale, column.precision - column.scale)
+        return _decimal(max(column.scale, 0)) if digits <= MAX_DECIMAL_DIGITS else _NUMBER
     if name.startswith("_"):
-        return _array(_RULES.get(name[1:], _OUTPUT))
+        return _array(_ELEMENTS.get(name[1:], _OUTPUT))
     return _RULES.get(name, _OUTPUT)

@@ -20,7 +20,8 @@ class ConnectService(JavaService):
     """
 
     name = "connect"
-    options = ("-Xmx768m",)
+    # Its time zone is what ranges of timestamps are written in.
+    options = ("-Xmx768m", "-Duser.timezone=UTC")
     main_class = "org.apache.kafka.connect.cli.ConnectDistributed"
     quiet: ClassVar = {
         "org.apache.kafka.clients": "warn",

@@ -11,15 +11,10 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
-from connectors.drain import drain_source, merge_table, pending_tables
 from connectors.lake.storage import duckdb_connection
-from connectors.postgres.connection import connect
 from connectors.postgres.contracts import ColumnContract, TableContract
-from connectors.postgres.replication import emit_marker
 from connectors.quality.canonical import register_macros
 from connectors.quality.comparison import TableComparison, compare_table
-from connectors.quality.reconcile import reconcile_source
-from connectors.source import register_source
 
 INSTANT = pa.timestamp("us", tz="UTC")
 NAN, INFINITY = float("nan"), float("inf")
@@ -90,9 +85,9 @@ CASES = {
             ("0.00000000", "0E-8"),
             ("1.234567890123456789012345678901234567890e30", "1234567890123456789012345678901.23456789"),
             ("1e60", "1" + "0" * 60),
-            ("NaN", "NAN"),
-            ("Infinity", "POSITIVE_INFINITY"),
-            ("-Infinity", "NEGATIVE_INFINITY"),
+            ("NaN", "NaN"),
+            ("Infinity", "Infinity"),
+            ("-Infinity", "-Infinity"),
         ),
     ),
     "single": Case(
@@ -274,30 +269,3 @@ def test_every_wrong_cell_is_named(compare):
     found = compare(silver_rows(wrong=True))
     assert set(found.keys) ^ wrong == set()
     assert found.mismatches == len(wrong)
-
-
-def test_all_types_through_the_stream(source, settings):
-    def statement(text, *names):
-        return sql.SQL(text).format(sql.SQL(CONTRACT.table.quoted), *map(sql.Identifier, names))
-
-    source.execute(statement("ALTER TABLE {} ADD PRIMARY KEY (id), REPLICA IDENTITY FULL"))
-    register_source(settings)
-    drain(settings)
-    [found] = reconcile_source(settings)
-    # Debezium makes NULLs of the rows of such an array: this must not pass unnoticed.
-    nested = source.execute(statement("SELECT count(*) FROM {} WHERE array_ndims({}) > 1", "counts")).fetchone()[0]
-    assert found.mismatches == nested
-    assert all(key.endswith(" in counts") for key in found.keys)
-    source.execute(statement("UPDATE {} SET {} = NULL WHERE array_ndims({}) > 1", "counts", "counts"))
-    source.execute(statement("UPDATE {} SET id = -id WHERE id % 2 = 1"))
-    source.execute(statement("DELETE FROM {} WHERE id % 5 = 0"))
-    drain(settings)
-    assert [found.keys for found in reconcile_source(settings)] == [()]
-
-
-def drain(settings):
-    with connect(settings.postgres) as connection:
-        marker = emit_marker(connection)
-    drain_source(settings, through_lsn=marker)
-    for pending in pending_tables(settings):
-        assert merge_table(settings, pending).rejected == 0

@@ -47,24 +47,25 @@ def test_types_are_resolved_to_what_travels(database: PostgresSettings) -> None:
         (contract,) = read_contracts(connection, [TableName("public", "types")])
     assert contract.key == ("id", "Key")
     assert contract.replica_identity == "default"
-    assert contract.columns == (
+    assert [column.number for column in contract.columns] == list(range(1, 18))
+    assert tuple(column.model_copy(update={"number": 0}) for column in contract.columns) == (
         ColumnContract(name="Key", type_name="text", nullable=False, toastable=True),
         ColumnContract(name="id", type_name="int4", nullable=False),
         ColumnContract(name="plain", type_name="numeric", toastable=True),
         ColumnContract(name="whole", type_name="numeric", precision=10, scale=0, toastable=True),
         ColumnContract(name="thousands", type_name="numeric", precision=5, scale=-3, toastable=True),
         ColumnContract(name="tiny", type_name="numeric", precision=3, scale=5, toastable=True),
-        ColumnContract(name="cost", type_name="numeric", precision=10, scale=2, toastable=True),
+        ColumnContract(name="cost", type_name="numeric", domain=True, precision=10, scale=2, toastable=True),
         ColumnContract(name="feeling", type_name="enum"),
         ColumnContract(name="feelings", type_name="_enum", toastable=True),
-        ColumnContract(name="own", type_name="public.date", toastable=True),
+        ColumnContract(name="own", type_name="composite", toastable=True),
         ColumnContract(name="at", type_name="timestamp", precision=3),
         ColumnContract(name="at_zone", type_name="timestamptz"),
         ColumnContract(name="clock", type_name="time", precision=0),
         ColumnContract(name="name", type_name="varchar", toastable=True),
         ColumnContract(name="numbers", type_name="_int4", toastable=True),
         ColumnContract(name="flat", type_name="text", toastable=False),
-        ColumnContract(name="doubled", type_name="int4"),
+        ColumnContract(name="doubled", type_name="int4", fill_known=False),
     )
 
 

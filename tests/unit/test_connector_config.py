@@ -19,12 +19,12 @@ SETTINGS = Settings(postgres=PostgresSettings.model_validate({"host": "127.0.0.1
 
 def table(
     name: str,
-    *,
+    *columns: ColumnContract,
     key: tuple[str, ...] = ("id",),
     identity: ReplicaIdentity = "default",
     unpublished: tuple[str, ...] = (),
 ) -> CatalogTable:
-    contract = TableContract(schema_name="public", table_name=name, columns=(), key=key, replica_identity=identity)
+    contract = TableContract(schema_name="public", table_name=name, columns=columns, key=key, replica_identity=identity)
     return CatalogTable(
         contract=contract,
         identified=True,
@@ -99,6 +99,9 @@ def test_topics_have_the_characters_kafka_allows() -> None:
         ("bytea", "Z29uZQ=="),
         ("_text", '["gone"]'),
         ("_int4", "[103,111,110,101]"),
+        ("composite", "Z29uZQ=="),
+        ("_bytea", '["Z29uZQ=="]'),
+        ("hstore", '{"gone":"gone"}'),
         ("_uuid", '["50c1f58b-e7f5-347e-8f53-d64c094783c2"]'),
         ("_bool", None),
         ("_enum", None),
@@ -110,6 +113,21 @@ def test_an_unchanged_value_has_a_form_per_type(type_name: str, expected: str | 
     column = ColumnContract(name="c", type_name=type_name, toastable=True)
     assert recognisable(column) is (expected is not None)
     assert written("gone", column) == expected
+
+
+def test_an_unchanged_array_of_a_domain_has_no_form() -> None:
+    column = ColumnContract(name="c", type_name="_text", domain=True, toastable=True)
+    assert not recognisable(column)
+    assert recognisable(column.model_copy(update={"type_name": "text"}))
+
+
+def test_a_snapshot_reads_dates_so_that_none_before_year_1_is_taken_for_a_later_one() -> None:
+    day = ColumnContract(name="d", type_name="date")
+    found = config(table("a", day), table("b"))
+    assert found["snapshot.select.statement.overrides"] == '"public"."a"'
+    select = found['snapshot.select.statement.overrides."public"."a"']
+    assert select.endswith('''CASE WHEN "d" < '0001-01-01' THEN '-infinity' ELSE "d" END AS "d" FROM "public"."a"''')
+    assert not any(name.startswith("snapshot.select") for name in config(table("b")))
 
 
 def test_a_value_that_is_never_out_of_line_needs_no_form() -> None:

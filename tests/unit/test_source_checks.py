@@ -50,7 +50,7 @@ def test_an_ordinary_table_has_no_findings() -> None:
         (table(filtered=True), "row-level security", "BYPASSRLS"),
         (table(has_children=True), "inherited from", "LAKEHOUSE_CDC__TABLES"),
         (table(unpublished=("id",)), "generated columns in its key", "REPLICA IDENTITY FULL"),
-        (table(ColumnContract(name="p", type_name="point")), "type point", "TYPE text"),
+        (table(ColumnContract(name="p", type_name="varbit")), "not captured: it has no fixed length", "TYPE text"),
         (table(ColumnContract(name="_cdc_lsn", type_name="int8")), "begins with _cdc_", "RENAME COLUMN"),
         (table(ColumnContract(name="ID", type_name="int8")), "only in letter case", 'RENAME COLUMN "ID"'),
     ],
@@ -77,9 +77,12 @@ def test_commands_on_single_partitions_are_warned_of() -> None:
     assert finding.cure.startswith("lakehouse resync public.orders")
 
 
-def test_an_array_whose_unchanged_value_reads_as_null_needs_the_full_identity() -> None:
+def test_a_type_whose_unchanged_value_is_not_told_needs_the_full_identity() -> None:
     (finding,) = check_stream("shop", [table(array("_bool"))])
-    assert "turns into NULL" in finding.problem
+    assert "is of type bool[]" in finding.problem
+    domain = array("_text").model_copy(update={"domain": True})
+    (finding,) = check_stream("shop", [table(domain)])
+    assert "is a domain over text[]" in finding.problem
     assert check_stream("shop", [table(array("_bool"), identity="full")]) == []
     assert check_stream("shop", [table(array("_text"))]) == []
 
@@ -87,6 +90,12 @@ def test_an_array_whose_unchanged_value_reads_as_null_needs_the_full_identity() 
 def test_an_array_of_several_dimensions_is_an_error() -> None:
     (finding,) = check_stream("shop", [table(array("_int4"), nested=("tags",))])
     assert "several dimensions" in finding.problem
+
+
+def test_a_comma_in_the_name_of_a_table_with_dates_is_an_error() -> None:
+    (finding,) = check_stream("shop", [table(ColumnContract(name="day", type_name="date"), name="a,b")])
+    assert "dates of before year 1" in finding.problem
+    assert check_stream("shop", [table(name="a,b")]) == []
 
 
 def test_tables_that_would_share_a_topic_are_an_error() -> None:
