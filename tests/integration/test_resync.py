@@ -83,7 +83,7 @@ def test_changed_columns_are_carried_through(settings, source):
     source.execute("ALTER TABLE item ALTER COLUMN at TYPE timestamp(6)")
     source.execute("UPDATE item SET name = 'after', at = '2026-01-02 03:04:05.678901' WHERE id < 20")
     drain_source(settings, through_lsn=emit_marker(source))
-    with pytest.raises(ContractMismatch, match=r"\+added"):
+    with pytest.raises(ContractMismatch, match="does not know: added"):
         merge_table(settings, ITEM)
     source.execute("UPDATE other SET name = 'goes on'")
     drain_source(settings, through_lsn=emit_marker(source))
@@ -102,6 +102,7 @@ def test_table_that_is_empty_now_is_empty_in_silver(settings, source):
 
 
 def test_what_can_not_be_read_anew_is_refused(settings, source):
+    source.execute("INSERT INTO log VALUES ('there before')")
     with pytest.raises(SourceNotReady, match="no key"):
         resync_table(settings, LOG)
     with pytest.raises(ConfigurationError, match="not a captured table"):

@@ -62,3 +62,10 @@ def test_silver_that_no_adding_makes_right_is_held(lake, columns):
     lake.receive(event("c", {"id": 2, "name": None}, lsn=20, prev=15))
     with pytest.raises(ContractMismatch, match=r"silver has other columns than the contract: (big|name)"):
         with_columns(lake, *columns).merge()
+
+
+def test_table_is_held_before_values_of_a_new_type_are_rejected(lake):
+    lake.receive(event("c", {"id": "not a number", "name": "a", "big": "x", "extra": 1}, lsn=10))
+    with pytest.raises(ContractMismatch, match="does not know: extra"):
+        lake.merge()
+    assert not lake.has_quarantine()

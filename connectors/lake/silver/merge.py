@@ -143,12 +143,13 @@ class SilverTable:
         found = find_floor(connection)
         # Changes from before the table was read anew may be of other columns: they are not even to be read.
         connection.execute(f"DELETE FROM changes WHERE {is_below('changes', self.beginning.floor)}")
+        # Before anything is rejected: what a changed table writes may not be readable by the old contract.
+        self._check_shape(connection)
         connection.execute(
             "CREATE TEMP TABLE rejected AS "
             "SELECT topic_id, stream_partition, stream_offset, reason FROM changes WHERE reason IS NOT NULL"
         )
         connection.execute("DELETE FROM changes WHERE reason IS NOT NULL")
-        self._check_shape(connection)
         floor = found if found is not None and found.position > self.progress.floor else None
         drop_below(connection, self.progress.floor if floor is None else floor.position)
         return floor
@@ -168,7 +169,10 @@ class SilverTable:
         self.progress = progress
 
     def _check_shape(self, connection: duckdb.DuckDBPyConnection) -> None:
-        strange = connection.execute("SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL LIMIT 1")
+        # What has no position is no change of the table, whatever it looks like.
+        strange = connection.execute(
+            "SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL AND _cdc_epoch IS NOT NULL LIMIT 1"
+        )
         for (shape,) in strange.fetchall():
             unknown = sorted(set(shape) - {c.name for c in self.contract.columns})
             raise held(self.contract, f"events have columns that the contract does not know: {', '.join(unknown)}")
