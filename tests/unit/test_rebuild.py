@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.drain import merge_table, open_silver, pending_tables
-from connectors.errors import ConfigurationError
+from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ensure_epoch, record_contracts
 from connectors.lake.layout import LakeLayout
@@ -135,6 +135,15 @@ def test_rebuild_is_not_held_up_by_a_table_that_was_half_removed(source):
     (Path(source.layout.rebuild(TABLE)) / "_delta_log" / f"{0:020}.json").unlink()
     rebuild_silver(source.settings, TABLE)
     assert source.rows() == before
+
+
+def test_silver_is_never_replaced_by_a_table_that_is_behind(source):
+    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    behind = open_silver(source.settings, TABLE, at=source.layout.rebuild(TABLE))
+    source.receive(event("c", row(5, "e", "v"), lsn=80, prev=75))
+    merge_table(source.settings, TABLE)
+    with pytest.raises(CommitConflict, match="further"):
+        replace_rows(open_silver(source.settings, TABLE), behind)
 
 
 def test_unknown_table_is_refused(source):

@@ -3,7 +3,7 @@
 from deltalake import DeltaTable
 
 from connectors.changes.columns import names
-from connectors.errors import ContractMismatch
+from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.commits import reached
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.overwrite import overwrite_rows
@@ -46,6 +46,8 @@ def replace_rows(silver: SilverTable, new: SilverTable) -> None:
     Raises:
         CommitConflict: A merge committed first: bring the new one up to it, and try again.
     """
+    if silver.batch > new.batch:
+        raise CommitConflict(f"{silver.uri}: a merge has got further than the table that is to replace it")
     rows = stored_rows(new.table, new.uri)
     overwrite_rows(
         silver.table,
