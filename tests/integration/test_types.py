@@ -145,7 +145,7 @@ def test_large_values_were_left_out_of_updates(types):
         assert {name for name, size in sent.items() if size > 500} == set()
 
 
-def test_every_outcome_is_counted(types, record_property):
+def test_every_outcome_is_counted(types):
     outcomes = Counter()
     for columns in types.columns.values():
         for name, column in columns.items():
@@ -153,6 +153,5 @@ def test_every_outcome_is_counted(types, record_property):
             outcomes[rule_for(column).outcome] += len(PATHS) * (len(values.kept) + (values.large is not None))
             outcomes["quarantine"] += len(PATHS) * len(values.quarantined)
     print(f"\n{len(TYPES)} types, {outcomes.total()} values by {', '.join(PATHS)}: {dict(outcomes)}")
-    record_property("outcomes", dict(outcomes))
     assert outcomes["exact"] > outcomes["quarantine"] > 0
     assert outcomes["text"] > 0
