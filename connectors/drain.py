@@ -1,27 +1,23 @@
-"""The heart: poll → bronze → next; then merge what is pending.
+"""From the stream into bronze: poll, commit, next.
 
-Bronze takes every message as it is, one commit per micro-batch, with the positions it reached. Silver is merged from
-bronze alone, table by table, and its progress is the last merged batch. Whatever kills this between two commits, the
-next run reads from the positions in bronze and the batches in silver: nothing is lost, nothing is applied twice.
+Bronze takes every message as it is, one commit per micro-batch, with the positions it reached. Whatever kills this
+between two commits, the next run reads on from the positions in bronze: nothing is lost, nothing is there twice.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
-from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
-from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
-from connectors.evolution import ContractCheck
+from connectors.errors import CommitConflict, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ContractVersion, SourceLife, current_life, latest_versions
+from connectors.lake.contract_log import registered_life, registered_versions
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.merge import SilverTable, SliceReport, slices
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
@@ -30,7 +26,6 @@ from connectors.streams import ChangeStream, Positions, open_stream
 
 _MARKER_SECONDS = 120
 _MARKER_LOOK_SECONDS = 0.1
-_MERGE_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -52,27 +47,6 @@ class DrainReport:
     seconds: float
 
 
-@dataclass(frozen=True)
-class MergeReport:
-    """What a merge brought into one silver table.
-
-    Attributes:
-        table: The source table.
-        batch: The bronze batch that silver reached.
-        changes: Change events read from bronze.
-        rejected: Messages that went to quarantine.
-        seconds: Duration.
-        version: Delta version of the silver table afterwards.
-    """
-
-    table: TableName
-    batch: int
-    changes: int
-    rejected: int
-    seconds: float
-    version: int
-
-
 def drain_source(settings: Settings, *, through_lsn: int | None = None) -> DrainReport:
     """Brings into bronze what the stream holds now; run again, it goes on from there.
 
@@ -85,9 +59,9 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
         ServiceUnavailable: Stream or storage did not answer, or the marker did not arrive.
     """
     began = time.monotonic()
-    layout = _layout(settings)
-    tables = {topic_name(layout.source, table): str(table) for table in _versions(layout)}
-    epoch = _life(layout).epoch
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    tables = {topic_name(layout.source, table): str(table) for table in registered_versions(layout)}
+    epoch = registered_life(layout).epoch
     bronze = BronzeLog(layout)
     messages = batches = 0
     with closing(open_stream(settings)) as stream:
@@ -119,112 +93,16 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began)
 
 
-def pending_tables(settings: Settings) -> list[TableName]:
-    """Returns the tables that have batches in bronze which silver has not merged.
-
-    Every captured table is in silver afterwards: one that has no rows yet can be read, too.
-    """
-    layout = _layout(settings)
-    bronze = BronzeLog(layout)
-    files = bronze.files()
-    life = _life(layout)
-    pending = []
-    for table, version in _versions(layout).items():
-        silver = _silver(layout, version, life)
-        newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
-        if silver.batch < newest or silver.progress.floor < _floor(version, life, bronze):
-            pending.append(table)
-    return pending
-
-
-def open_silver(settings: Settings, table: TableName, *, at: str | None = None) -> SilverTable:
-    """Opens the silver table of a source table, or one like it at another address.
-
-    Raises:
-        ConfigurationError: There is no such table in this source.
-    """
-    layout = _layout(settings)
-    return _silver(layout, _version(layout, table), _life(layout), at=at)
-
-
-def merge_table(
-    settings: Settings, table: TableName, *, checked: ContractCheck | None = None, into: str | None = None
-) -> MergeReport:
-    """Merges into one silver table what bronze holds for it, in slices of bounded size.
-
-    Args:
-        settings: The source and the lake.
-        table: The source table.
-        checked: Which tables are held, and how far the contracts are known to hold; without it, all is merged by
-            the contracts that the lake has.
-        into: Address of another table than the source table's own.
-
-    Raises:
-        CommitConflict: Other merges of this table won every race.
-        ContractMismatch: The table changed at the source; it is held, the others go on.
-        ConfigurationError: There is no such table in this source.
-    """
-    began = time.monotonic()
-    if checked is not None and table in checked.held:
-        raise checked.held[table]
-    layout = _layout(settings)
-    version, life = _version(layout, table), _life(layout)
-    silver = _silver(layout, version, life, at=into)
-    changes = rejected = 0
-    for attempt in range(1, _MERGE_ATTEMPTS + 1):
-        bronze = BronzeLog(layout)
-        try:
-            up_to_batch = bronze.batch if checked is None else min(bronze.batch, checked.up_to_batch)
-            for report in _merge_slices(bronze, silver, settings, up_to_batch=up_to_batch):
-                changes, rejected = changes + report.changes, rejected + report.rejected
-            floor = _floor(version, life, bronze)
-            if up_to_batch == bronze.batch and silver.progress.floor < floor:
-                silver.raise_floor(floor)
-            break
-        except CommitConflict:
-            if attempt == _MERGE_ATTEMPTS:
-                raise
-            silver.reload()
-    return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
-
-
-def _merge_slices(
-    bronze: BronzeLog, silver: SilverTable, settings: Settings, *, up_to_batch: int
-) -> Iterator[SliceReport]:
-    contract = silver.contract
-    files = bronze.files(after_batch=silver.batch, up_to_batch=up_to_batch).get(str(contract.table), [])
-    if contract.key and bronze.partitions(topic_name(settings.cdc.source, contract.table)) > 1:
-        # An older change may be in a newer batch, by another stream partition: all that is pending is one slice.
-        if files:
-            yield silver.merge(files, up_to_batch=up_to_batch, through=bronze.through)
-        return
-    limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
-    for part, cut in slices(files, up_to_batch=up_to_batch, **limits):
-        yield silver.merge(part, up_to_batch=cut)
-
-
-def _floor(version: ContractVersion, life: SourceLife, bronze: BronzeLog) -> Position:
-    """Returns the position behind which all rows of a table were read, if all of that is in bronze.
-
-    A table that was empty then has no event that says so.
-    """
-    read = version.beginning.floor
-    floor = read if bronze.through > (read.epoch, version.valid_from_lsn) else BEGINNING
-    if life.epoch == bronze.through.epoch and version.contract.table in life.tables:
-        floor = max(floor, BEGINNING._replace(epoch=life.epoch))
-    return floor
-
-
 def drained_batch(settings: Settings) -> int:
     """Returns the number of the newest batch in bronze, zero in an empty lake."""
-    return BronzeLog(_layout(settings)).batch
+    return BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).batch
 
 
 def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
     """Returns how many change events bronze received of each table after a batch."""
-    layout = _layout(settings)
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
     counts = BronzeLog(layout).count_events(after_batch=batch)
-    return {table: counts.get(str(table), 0) for table in _versions(layout)}
+    return {table: counts.get(str(table), 0) for table in registered_versions(layout)}
 
 
 def _drain_to(
@@ -242,9 +120,9 @@ def _drain_to(
         try:
             marker = newest_marker(raw.messages, source=settings.cdc.source)
             bronze.append(raw, tables=tables, marker=marker, partitions=partitions)
-        except CommitConflict:
+        except CommitConflict as conflict:
             # Another drain committed these messages: go on behind them.
-            bronze.reload()
+            _look_again(bronze, conflict)
             stream.seek(bronze.positions(ends))
             continue
         failpoint("bronze-committed")
@@ -255,46 +133,17 @@ def _confirm(bronze: BronzeLog, marker: Marker) -> None:
     while True:
         try:
             return bronze.confirm(marker)
-        except CommitConflict:
-            bronze.reload()
+        except CommitConflict as conflict:
+            _look_again(bronze, conflict)
+
+
+def _look_again(bronze: BronzeLog, conflict: CommitConflict) -> None:
+    """Goes on behind the commit that won; if there is none, raises the conflict: it would never end."""
+    batch = bronze.batch
+    bronze.reload()
+    if bronze.batch == batch:
+        raise conflict
 
 
 def _has_several(ends: Positions, tables: Mapping[str, str]) -> bool:
     return any(count > 1 for topic, count in Counter(p.topic for p in ends).items() if topic in tables)
-
-
-def _layout(settings: Settings) -> LakeLayout:
-    return LakeLayout(settings.lake.root, settings.cdc.source)
-
-
-def _versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
-    versions = latest_versions(layout)
-    if not versions:
-        raise _not_registered(layout)
-    return versions
-
-
-def _version(layout: LakeLayout, table: TableName) -> ContractVersion:
-    version = _versions(layout).get(table)
-    if version is None:
-        raise ConfigurationError(
-            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
-        )
-    return version
-
-
-def _silver(layout: LakeLayout, version: ContractVersion, life: SourceLife, *, at: str | None = None) -> SilverTable:
-    return SilverTable(layout, version.contract, placeholder=life.placeholder, beginning=version.beginning, uri=at)
-
-
-def _life(layout: LakeLayout) -> SourceLife:
-    life = current_life(layout)
-    if life is None:
-        raise _not_registered(layout)
-    return life
-
-
-def _not_registered(layout: LakeLayout) -> ConfigurationError:
-    return ConfigurationError(
-        f"source {layout.source!r} is not registered in this lake", hint="run `lakehouse source register`"
-    )

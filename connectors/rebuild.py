@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from deltalake.exceptions import DeltaError
 
-from connectors.drain import merge_table, open_silver
-from connectors.errors import CommitConflict
+from connectors.errors import CommitConflict, SourceNotReady
 from connectors.failpoints import failpoint
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.progress import UNREAD, SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
 from connectors.lake.storage import delete_table, open_table
+from connectors.merge import merge_table, open_silver
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
@@ -49,6 +49,7 @@ def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
         CommitConflict: Merges of this table won every race.
         ConfigurationError: There is no such table in this source.
         ContractMismatch: The new table would have two rows of one key.
+        SourceNotReady: The table's rows were not all read yet.
     """
     began = time.monotonic()
     silver = open_silver(settings, table)
@@ -58,6 +59,7 @@ def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
     for attempt in range(1, _ATTEMPTS + 1):
         changes += merge_table(settings, table, into=beside).changes
         new = open_silver(settings, table, at=beside)
+        _require_rows(new)
         rows, differing = compare_rows(silver.reload(), new)
         try:
             replace_rows(silver, new)
@@ -68,6 +70,16 @@ def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
     failpoint("silver-replaced")
     delete_table(beside)
     return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
+
+
+def _require_rows(new: SilverTable) -> None:
+    table = new.contract.table
+    if new.beginning == UNREAD:
+        raise SourceNotReady(f"the rows of {table} were not read yet", hint="run `lakehouse source register`")
+    if new.awaits_rows:
+        raise SourceNotReady(
+            f"the rows of {table} that were read anew are not all in bronze yet", hint="run `lakehouse drain` first"
+        )
 
 
 def _discard_stale(silver: SilverTable, beside: str) -> None:

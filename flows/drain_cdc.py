@@ -5,9 +5,9 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from connectors.drain import MergeReport
 from connectors.errors import TerminalError
 from connectors.evolution import ContractCheck
+from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
 from tasks.artifacts import publish_drain

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 
-from connectors.drain import DrainReport, MergeReport
+from connectors.drain import DrainReport
+from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
 from connectors.rebuild import RebuildReport
 

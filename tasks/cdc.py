@@ -1,8 +1,9 @@
 """Tasks of change data capture: stream to bronze, bronze to silver."""
 
-from connectors import drain, evolution
-from connectors.drain import DrainReport, MergeReport
+from connectors import drain, evolution, merge
+from connectors.drain import DrainReport
 from connectors.evolution import ContractCheck
+from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 from tasks.policy import preset_task
@@ -17,7 +18,7 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
 @preset_task("find pending tables of {settings.cdc.source}")
 def find_pending_tables(settings: Settings) -> list[TableName]:
     """Names the tables whose silver is behind bronze."""
-    return drain.pending_tables(settings)
+    return merge.pending_tables(settings)
 
 
 @preset_task("check contracts of {settings.cdc.source}")
@@ -29,4 +30,4 @@ def check_contracts(settings: Settings) -> ContractCheck:
 @preset_task("merge {table}")
 def merge_table(settings: Settings, table: TableName, *, checked: ContractCheck) -> MergeReport:
     """Applies a table's pending changes to silver."""
-    return drain.merge_table(settings, table, checked=checked)
+    return merge.merge_table(settings, table, checked=checked)

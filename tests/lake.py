@@ -5,11 +5,12 @@ from contextlib import contextmanager
 
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
-from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.drain import drain_source
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source

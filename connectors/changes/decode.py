@@ -45,6 +45,7 @@ def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_i
 
     Its columns: `batch, topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`;
     `old_key` (JSON, of a changed primary key); `ends_snapshot` (of the last row that a snapshot read);
+    `was_read_beside` (a row that was read while changes went on to be captured);
     `strange_shape` (the row's columns, if some are not the contract's); value and keep flag of each column; with
     `both_images` also the values before the change, `b_` in front; `reason` of a rejection, or NULL.
     """
@@ -74,7 +75,7 @@ WITH received AS (
     FROM checked
 ), opened AS (
     SELECT batch, topic_id, stream_partition, stream_offset, not_text, is_json,
-        {_number_in(EPOCH_HEADER)} AS _cdc_epoch,
+        {_number_in(EPOCH_HEADER)} AS _cdc_epoch, {_number_in(AFTER_HEADER)} IS NOT NULL AS was_read_beside,
         coalesce(
             {_number_in(AFTER_HEADER)},
             try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT),
@@ -96,7 +97,8 @@ WITH received AS (
     SELECT *, {values} FROM flagged
 )
 SELECT batch, topic_id, stream_partition, stream_offset, _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op,
-    _cdc_committed_at, old_key, ends_snapshot, strange_shape, {_outputs(columns, both_images=both_images)},
+    _cdc_committed_at, old_key, ends_snapshot, was_read_beside, strange_shape,
+    {_outputs(columns, both_images=both_images)},
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed
 """

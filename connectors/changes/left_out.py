@@ -8,6 +8,7 @@ import duckdb
 
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.decode import old_key_sql
+from connectors.changes.markers import Marker
 from connectors.changes.order import POSITION, is_newer, newest_first
 
 _SOURCE = ("topic_id", "stream_partition", "stream_offset")
@@ -19,11 +20,16 @@ def has_kept(connection: duckdb.DuckDBPyConnection, columns: Columns) -> bool:
     return _count(connection, f"SELECT count(*) FROM changes WHERE {columns.any_kept}") > 0
 
 
-def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    """Makes the table `moves`: rows that got a new key and leave values out."""
+def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns, *, read_until: Marker) -> None:
+    """Makes the table `moves`: rows that got a new key and leave values out.
+
+    Those `while_read`, committed before the marker `read_until`, may have been seen by the reading that silver begins
+    with: what silver has under their old key may then be another row.
+    """
     connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE moves AS
-SELECT {names((*_SOURCE, *POSITION, *(c.keep for c in columns.toastable)))}, {columns.keys}, {old_key_sql(columns)}
+SELECT {names((*_SOURCE, *POSITION, *(c.keep for c in columns.toastable)))}, {columns.keys}, {old_key_sql(columns)},
+    (_cdc_epoch, _cdc_prev_commit_lsn) < ({read_until.epoch}, {read_until.lsn}) AS while_read
 FROM changes WHERE old_key IS NOT NULL AND _cdc_op <> 'd' AND ({columns.any_kept})
 """)
 
@@ -67,7 +73,8 @@ def resolve_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> No
 def reject_unknown(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
     """Moves changes with a left-out value that nobody knows from `changes` to `rejected`.
 
-    Known is what an earlier change told since the row came into being, or what silver holds of it.
+    Known is what an earlier change told since the row came into being, or what silver holds of it. Of a row that is
+    deleted later on nobody needs to know it: such changes are only dropped.
     """
     told = names(
         f"bool_or(_cdc_op <> 'd' AND NOT {c.keep}) OVER earlier_of_row AS told_{c.value}" for c in columns.toastable
@@ -77,16 +84,19 @@ def reject_unknown(connection: duckdb.DuckDBPyConnection, columns: Columns) -> N
     connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE unknown AS
 WITH lives AS (
-    SELECT *, count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys} {earlier}) AS deletes
+    SELECT *, count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys} {earlier}) AS deletes,
+        count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys}) AS all_deletes
     FROM changes AS t WHERE ({columns.keys}) IN (SELECT ({columns.keys}) FROM changes WHERE {columns.any_kept})
 ), told AS (
     SELECT *, {told} FROM lives AS t WINDOW earlier_of_row AS (PARTITION BY {columns.keys}, deletes {earlier})
 )
-SELECT {names(_SOURCE)} FROM told WHERE ({untold}) AND NOT (
+SELECT {names(_SOURCE)}, all_deletes > deletes AS is_deleted_later FROM told WHERE ({untold}) AND NOT (
     deletes = 0 AND EXISTS (SELECT 1 FROM stored WHERE {_same_key(columns, "stored", "told")} AND NOT _cdc_deleted)
 )
 """)
-    connection.execute(f"INSERT INTO rejected SELECT *, '{_UNKNOWN_VALUE}' FROM unknown")
+    connection.execute(
+        f"INSERT INTO rejected SELECT {names(_SOURCE)}, '{_UNKNOWN_VALUE}' FROM unknown WHERE NOT is_deleted_later"
+    )
     connection.execute(f"DELETE FROM changes WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM unknown)")
 
 
@@ -105,7 +115,8 @@ FROM (
         coalesce(told.told, struct_pack(v := stored_values.{column.value})).v AS value
     FROM ready m
     LEFT JOIN ({_told_sql(columns, column)}) AS told USING ({names(_SOURCE)})
-    LEFT JOIN stored_values ON {_on_old_key(columns, "stored_values")} AND {is_newer("m", "stored_values")}
+    LEFT JOIN stored_values
+        ON NOT m.while_read AND {_on_old_key(columns, "stored_values")} AND {is_newer("m", "stored_values")}
     WHERE m.{column.keep} AND (told.told IS NOT NULL OR stored_values._cdc_op IS NOT NULL)
 ) AS found
 WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}

@@ -16,6 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from connectors.changes.evolution import with_dropped
+from connectors.changes.markers import NO_MARKER, Marker
 from connectors.changes.order import Position
 from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.commits import committing, reached, with_progress
@@ -68,12 +69,14 @@ class ContractVersion:
         contract: What the catalogue said.
         beginning: What a silver table of this version starts from: all rows were read anew then, so that what
             bronze holds from before, maybe of other columns, does not matter.
+        read_until: Marker behind which that reading had ended.
     """
 
     version: int
     valid_from_lsn: int
     contract: TableContract
     beginning: SilverProgress = START
+    read_until: Marker = NO_MARKER
 
 
 @dataclass(frozen=True)
@@ -124,17 +127,25 @@ def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
     return {name: version.contract for name, version in latest_versions(layout).items()}
 
 
+def registered_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
+    """The newest version of the contract of every captured table.
+
+    Raises:
+        ConfigurationError: The source is not registered.
+    """
+    versions = latest_versions(layout)
+    if not versions:
+        raise _not_registered(layout)
+    return versions
+
+
 def captured_tables(layout: LakeLayout, patterns: Sequence[str]) -> list[TableName]:
     """The captured tables that `schema.table` patterns mean, sorted.
 
     Raises:
         ConfigurationError: The source is not registered, or no captured table is meant.
     """
-    captured = sorted(latest_versions(layout))
-    if not captured:
-        raise ConfigurationError(
-            f"source {layout.source!r} is not registered in this lake", hint="run `lakehouse source register`"
-        )
+    captured = sorted(registered_versions(layout))
     chosen = select(patterns, captured)
     if not chosen:
         raise ConfigurationError(
@@ -182,6 +193,18 @@ def current_life(layout: LakeLayout) -> SourceLife | None:
     return None if table is None else _newest_life(table)
 
 
+def registered_life(layout: LakeLayout) -> SourceLife:
+    """The newest life of the slot.
+
+    Raises:
+        ConfigurationError: The source is not registered.
+    """
+    life = current_life(layout)
+    if life is None:
+        raise _not_registered(layout)
+    return life
+
+
 def current_epoch(layout: LakeLayout) -> int | None:
     """Number of the newest life of the slot; None before the first registration."""
     life = current_life(layout)
@@ -226,6 +249,12 @@ def ensure_epoch(
     return _optimistic(attempt)
 
 
+def _not_registered(layout: LakeLayout) -> ConfigurationError:
+    return ConfigurationError(
+        f"source {layout.source!r} is not registered in this lake", hint="run `lakehouse source register`"
+    )
+
+
 def _contract_row(contract: TableContract, known_versions: int, lsn: int, beginning: SilverProgress) -> dict[str, Any]:
     return {
         "table": str(contract.table),
@@ -255,8 +284,12 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
         contract = TableContract.model_validate_json(row["contract"])
         floor = Position(row["begin_epoch"], row["begin_lsn"], 0, 0)
         beginning = SilverProgress(row["begin_batch"], floor)
-        version = ContractVersion(row["version"], row["valid_from_lsn"], contract, beginning)
-        versions[contract.table] = (*versions.get(contract.table, ()), version)
+        known = versions.get(contract.table, ())
+        # Later contracts of the same reading hold from later on; its end stays where it was.
+        same_reading = [v.read_until for v in known if v.beginning == beginning]
+        read_until = same_reading[0] if same_reading else Marker(floor.epoch, row["valid_from_lsn"])
+        version = ContractVersion(row["version"], row["valid_from_lsn"], contract, beginning, read_until)
+        versions[contract.table] = (*known, version)
     return versions
 
 

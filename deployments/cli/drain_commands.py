@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from connectors.drain import DrainReport, MergeReport, drain_source, merge_table, pending_tables
+from connectors.drain import DrainReport, drain_source
 from connectors.errors import TerminalError
 from connectors.evolution import check_contracts
+from connectors.merge import MergeReport, merge_table, pending_tables
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker

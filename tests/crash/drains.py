@@ -9,8 +9,9 @@ import signal
 import traceback
 from dataclasses import dataclass
 
-from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.drain import drain_source
 from connectors.errors import TransientError
+from connectors.merge import merge_table, pending_tables
 
 _PATIENCE_SECONDS = 240
 

@@ -6,13 +6,13 @@ from collections import defaultdict
 import boto3
 
 from connectors.changes.markers import Marker
-from connectors.drain import merge_table, pending_tables
 from connectors.errors import CommitConflict
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import contract_versions, ensure_epoch, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.storage import data_files, duckdb_connection, open_table
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import CdcSettings, LakeSettings, Settings

@@ -4,10 +4,11 @@ import pytest
 
 from connectors.changes.evolution import POLICIES
 from connectors.debezium.config import publication_name
-from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.drain import drain_source
 from connectors.errors import ContractMismatch
 from connectors.evolution import check_contracts
 from connectors.lake.reader import query_lake
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker

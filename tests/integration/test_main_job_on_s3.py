@@ -4,8 +4,9 @@ import uuid
 
 import pytest
 
-from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.drain import drain_source
 from connectors.lake.reader import query_lake
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.connection import connect
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source

@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from connectors.drain import drain_source, merge_table, pending_tables
+from connectors.drain import drain_source
 from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker

@@ -5,13 +5,14 @@ from collections import Counter
 
 import pytest
 
-from connectors.drain import changes_since, drained_batch, merge_table, pending_tables
+from connectors.drain import changes_since, drained_batch
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ensure_epoch, latest_contracts, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.snapshot import pin_silver
+from connectors.merge import merge_table, pending_tables
 from connectors.settings import LakeSettings
 from tests.crash.proxy import s3_proxy
 from tests.crash.s3_lake import BATCH, SERVER, TABLE, TOPICS, S3Lake, messages

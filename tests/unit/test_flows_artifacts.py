@@ -1,7 +1,8 @@
 """The pages that runs leave say what happened to somebody who has not read the code."""
 
-from connectors.drain import DrainReport, MergeReport
+from connectors.drain import DrainReport
 from connectors.errors import ContractMismatch
+from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
 from connectors.rebuild import RebuildReport
 from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain, render_rebuild

@@ -1,9 +1,9 @@
 """Which tables wait for a merge."""
 
-from connectors.drain import pending_tables
 from connectors.lake.contract_log import ensure_epoch, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
+from connectors.merge import pending_tables
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import Settings
 from tests.shop_lake import shop_contracts

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.drain import merge_table, open_silver, pending_tables
 from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ensure_epoch, record_contracts
@@ -12,6 +11,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.silver.replace import replace_rows
 from connectors.lake.storage import open_table
+from connectors.merge import merge_table, open_silver, pending_tables
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import ServerIdentity
 from connectors.rebuild import rebuild_silver

@@ -1,18 +1,18 @@
 """From bronze to silver, for one table: slice by slice, each one commit with the rows and the batch they reach."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import duckdb
 from deltalake import DeltaTable
 
-from connectors.changes.columns import Columns, columns_of
+from connectors.changes.columns import Columns, columns_of, names
 from connectors.changes.decode import Messages, decode_sql
 from connectors.changes.floor import Floor, drop_below, find_floor
 from connectors.changes.fold import fold_changes
-from connectors.changes.markers import Marker
-from connectors.changes.order import Position, is_below
+from connectors.changes.markers import NO_MARKER, Marker
+from connectors.changes.order import BEGINNING, Position, is_below
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.layout import LakeLayout
@@ -45,6 +45,7 @@ class SilverTable:
         contract: The table's contract.
         placeholder: What the source's events carry in place of a value that a change leaves out.
         beginning: What an empty table starts from.
+        read_until: Marker behind which the rows had been read that the table begins with.
         uri: Address of a table that is not, or not yet, the source table's own.
     """
 
@@ -55,10 +56,12 @@ class SilverTable:
         *,
         placeholder: str,
         beginning: SilverProgress = START,
+        read_until: Marker = NO_MARKER,
         uri: str | None = None,
     ) -> None:
         self._layout = layout
         self.beginning = beginning
+        self.read_until = read_until
         self.contract = contract
         self._placeholder = placeholder
         self._columns: Columns = columns_of(contract)
@@ -69,7 +72,8 @@ class SilverTable:
     def reload(self) -> Self:
         """Looks at the newest version."""
         self.table: DeltaTable = ensure_table(self.uri, self.schema, configuration=_CONFIGURATION)
-        self.progress = SilverProgress.of(self.table) or self.beginning
+        empty = SilverProgress(self.beginning.batch, BEGINNING) if self._was_read_beside else self.beginning
+        self.progress = SilverProgress.of(self.table) or empty
         return self
 
     @property
@@ -77,8 +81,39 @@ class SilverTable:
         """The last bronze batch that is merged."""
         return self.progress.batch
 
+    @property
+    def awaits_rows(self) -> bool:
+        """Rows that were read while the table changed are still to be merged."""
+        return self._was_read_beside and self.progress.floor < self.beginning.floor
+
+    @property
+    def _was_read_beside(self) -> bool:
+        return self.beginning.floor.prev_commit_lsn > 0
+
+    def merge_rows(self, files: Sequence[BronzeFile], *, after_batch: int, up_to_batch: int) -> None:
+        """Merges of some batches the rows that the table begins with, and no changes.
+
+        They go before all changes: a change can be in bronze before the row that it is of. Progress stays as it is;
+        done again, it changes nothing.
+
+        Raises:
+            CommitConflict: Another merge committed first.
+            ContractMismatch: The rows' columns, or silver's own, are not the contract's: the table is held.
+        """
+        self._adopt_columns()
+        with duckdb_connection(self._layout.root) as connection:
+            self._decode(connection, Messages([f.path for f in files], after_batch, up_to_batch))
+            connection.execute("DELETE FROM changes WHERE _cdc_op IS DISTINCT FROM 'r'")
+            self._check_shape(connection)
+            # The merge of the changes sends them to quarantine.
+            connection.execute("DELETE FROM changes WHERE reason IS NOT NULL")
+            fold_changes(connection, self._columns)
+            self._write(connection, None, up_to_batch=self.batch)
+
     def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int, through: Marker | None = None) -> SliceReport:
         """Merges the bronze batches after this table's own, up to `up_to_batch`.
+
+        Where the table awaits rows, they are merged already (`merge_rows`), and this goes on from its beginning.
 
         Args:
             files: The files of bronze that hold them.
@@ -89,22 +124,19 @@ class SilverTable:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
             ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is held.
         """
-        adopt_columns(
-            self.table,
-            uri=self.uri,
-            schema=self.schema,
-            contract=self.contract,
-            columns=self._columns,
-            progress=self.progress.as_transactions(),
-        )
-        messages = Messages([f.path for f in files], self.batch, up_to_batch)
+        self._adopt_columns()
+        after_batch = self.beginning.batch if self.awaits_rows else self.batch
+        messages = Messages([f.path for f in files], after_batch, up_to_batch)
         with duckdb_connection(self._layout.root) as connection:
             changes = self._decode(connection, messages)
             if through is not None:
                 messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
             floor = self._floor(connection)
             if self.contract.key:
-                fold_with_stored(connection, self.table, uri=self.uri, columns=self._columns, floor=floor)
+                read_until = self.read_until if self._was_read_beside else NO_MARKER
+                fold_with_stored(
+                    connection, self.table, uri=self.uri, columns=self._columns, floor=floor, read_until=read_until
+                )
             rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
             failpoint("quarantined")
             self._write(connection, floor, up_to_batch=messages.up_to_batch)
@@ -123,6 +155,16 @@ class SilverTable:
                 fold_changes(connection, self._columns)
             self._write(connection, Floor(position), up_to_batch=self.batch)
 
+    def _adopt_columns(self) -> None:
+        adopt_columns(
+            self.table,
+            uri=self.uri,
+            schema=self.schema,
+            contract=self.contract,
+            columns=self._columns,
+            progress=self.progress.as_transactions(),
+        )
+
     def _hold(self, connection: duckdb.DuckDBPyConnection, messages: Messages, through: Marker) -> int:
         """Takes out of `changes` what was committed after the marker; returns the last batch without such changes."""
         condition = f"(_cdc_epoch, _cdc_prev_commit_lsn) >= ({through.epoch}, {through.lsn})"
@@ -131,10 +173,16 @@ class SilverTable:
         return messages.up_to_batch if first is None else int(first) - 1
 
     def _decode(self, connection: duckdb.DuckDBPyConnection, messages: Messages) -> int:
-        """Makes the table `changes`; returns how many events there are."""
+        """Makes the table `changes`; returns how many events there are.
+
+        Rows of other readings than the one that the table begins with are not its business: changes do not wait for
+        them, and they may be newer than the changes that they would be merged among.
+        """
         has_key = bool(self.contract.key)
         query = decode_sql(self._columns, messages, placeholder=self._placeholder, both_images=not has_key)
         connection.execute(f"CREATE TEMP TABLE changes AS {query}")
+        own = f"(_cdc_epoch, _cdc_prev_commit_lsn) = ({names(map(str, self.beginning.floor[:2]))})"
+        connection.execute(f"DELETE FROM changes WHERE was_read_beside AND _cdc_op = 'r' AND NOT {own}")
         [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
         return int(count)
 
@@ -150,6 +198,10 @@ class SilverTable:
             "SELECT topic_id, stream_partition, stream_offset, reason FROM changes WHERE reason IS NOT NULL"
         )
         connection.execute("DELETE FROM changes WHERE reason IS NOT NULL")
+        if self.awaits_rows:
+            connection.execute("DELETE FROM changes WHERE _cdc_op = 'r'")
+            read = Floor(self.beginning.floor)
+            found = read if found is None else max(found, read, key=lambda floor: floor.position)
         floor = found if found is not None and found.position > self.progress.floor else None
         drop_below(connection, self.progress.floor if floor is None else floor.position)
         return floor
@@ -176,23 +228,3 @@ class SilverTable:
         for (shape,) in strange.fetchall():
             unknown = sorted(set(shape) - {c.name for c in self.contract.columns})
             raise held(self.contract, f"events have columns that the contract does not know: {', '.join(unknown)}")
-
-
-def slices(
-    files: Sequence[BronzeFile], *, rows: int, size: int, up_to_batch: int
-) -> Iterator[tuple[list[BronzeFile], int]]:
-    """Cuts files, oldest first, into slices of whole batches of about `rows` and `size` bytes at the most.
-
-    Yields the files of a slice and the batch it reaches; a file that spans a cut is in both slices.
-    """
-    start = 0
-    while start < len(files):
-        stop, taken_rows, taken_size = start, 0, 0
-        while stop < len(files) and (stop == start or (taken_rows < rows and taken_size < size)):
-            taken_rows, taken_size = taken_rows + files[stop].rows, taken_size + files[stop].size
-            stop += 1
-        cut = min(up_to_batch, max(f.last_batch for f in files[start:stop])) if stop < len(files) else up_to_batch
-        while stop < len(files) and files[stop].last_batch <= cut:
-            stop += 1
-        yield [f for f in files[start:] if f.first_batch <= cut], cut
-        start = stop

@@ -21,6 +21,7 @@ from connectors.changes.left_out import (
     reject_unknown,
     resolve_moves,
 )
+from connectors.changes.markers import Marker
 from connectors.changes.order import POSITION, is_below, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import CDC_COLUMNS
@@ -32,11 +33,20 @@ _HAS_IMAGE = "_cdc_has_image"
 
 
 def fold_with_stored(
-    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns, floor: Floor | None
+    connection: duckdb.DuckDBPyConnection,
+    silver: DeltaTable,
+    *,
+    uri: str,
+    columns: Columns,
+    floor: Floor | None,
+    read_until: Marker,
 ) -> None:
-    """Folds `changes` into `folded`; changes whose left-out values nobody knows go to `rejected`, never to silver."""
+    """Folds `changes` into `folded`; changes whose left-out values nobody knows go to `rejected`, never to silver.
+
+    `read_until` is the marker behind which the rows of silver had been read, if that was while they changed.
+    """
     if has_kept(connection, columns):
-        open_moves(connection, columns)
+        open_moves(connection, columns, read_until=read_until)
         read_stored(connection, silver, uri=uri, columns=columns, keys=keys_in_need(columns))
         if floor is not None:
             connection.execute(f"DELETE FROM stored WHERE {is_below('stored', floor.position)}")

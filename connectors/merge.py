@@ -1,0 +1,146 @@
+"""From bronze into silver: what is pending, table by table, in slices of bounded size."""
+
+import time
+from dataclasses import dataclass
+
+from connectors.changes.order import BEGINNING, Position
+from connectors.debezium.config import topic_name
+from connectors.errors import CommitConflict, ConfigurationError
+from connectors.evolution import ContractCheck
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import ContractVersion, SourceLife, registered_life, registered_versions
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.pending import merge_pending
+from connectors.postgres.identifiers import TableName
+from connectors.settings import Settings
+
+_MERGE_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge brought into one silver table.
+
+    Attributes:
+        table: The source table.
+        batch: The bronze batch that silver reached.
+        changes: Change events read from bronze.
+        rejected: Messages that went to quarantine.
+        seconds: Duration.
+        version: Delta version of the silver table afterwards.
+    """
+
+    table: TableName
+    batch: int
+    changes: int
+    rejected: int
+    seconds: float
+    version: int
+
+
+def pending_tables(settings: Settings) -> list[TableName]:
+    """Returns the tables that have batches in bronze which silver has not merged.
+
+    Every captured table is in silver afterwards: one that has no rows yet can be read, too.
+    """
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    bronze = BronzeLog(layout)
+    files = bronze.files()
+    life = registered_life(layout)
+    pending = []
+    for table, version in registered_versions(layout).items():
+        silver = _silver(layout, version, life)
+        newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
+        if silver.batch < newest or silver.progress.floor < _floor(version, life, bronze):
+            pending.append(table)
+    return pending
+
+
+def open_silver(settings: Settings, table: TableName, *, at: str | None = None) -> SilverTable:
+    """Opens the silver table of a source table, or one like it at another address.
+
+    Raises:
+        ConfigurationError: There is no such table in this source.
+    """
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    return _silver(layout, _version(layout, table), registered_life(layout), at=at)
+
+
+def merge_table(
+    settings: Settings, table: TableName, *, checked: ContractCheck | None = None, into: str | None = None
+) -> MergeReport:
+    """Merges into one silver table what bronze holds for it, in slices of bounded size.
+
+    Args:
+        settings: The source and the lake.
+        table: The source table.
+        checked: Which tables are held, and how far the contracts are known to hold; without it, all is merged by
+            the contracts that the lake has.
+        into: Address of another table than the source table's own.
+
+    Raises:
+        CommitConflict: Other merges of this table won every race.
+        ContractMismatch: The table changed at the source; it is held, the others go on.
+        ConfigurationError: There is no such table in this source.
+    """
+    began = time.monotonic()
+    if checked is not None and table in checked.held:
+        raise checked.held[table]
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    version, life = _version(layout, table), registered_life(layout)
+    silver = _silver(layout, version, life, at=into)
+    changes = rejected = 0
+    for attempt in range(1, _MERGE_ATTEMPTS + 1):
+        bronze = BronzeLog(layout)
+        try:
+            up_to_batch = bronze.batch if checked is None else min(bronze.batch, checked.up_to_batch)
+            for report in merge_pending(
+                bronze,
+                silver,
+                partitions=bronze.partitions(topic_name(layout.source, table)),
+                up_to_batch=up_to_batch,
+                rows=settings.cdc.slice_rows,
+                size=settings.cdc.slice_bytes,
+            ):
+                changes, rejected = changes + report.changes, rejected + report.rejected
+            floor = _floor(version, life, bronze)
+            if up_to_batch == bronze.batch and silver.progress.floor < floor:
+                silver.raise_floor(floor)
+            break
+        except CommitConflict:
+            if attempt == _MERGE_ATTEMPTS:
+                raise
+            silver.reload()
+    return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
+
+
+def _floor(version: ContractVersion, life: SourceLife, bronze: BronzeLog) -> Position:
+    """Returns the position behind which all rows of a table were read, if all of that is in bronze.
+
+    A table that was empty then has no event that says so.
+    """
+    floor = version.beginning.floor if bronze.through >= version.read_until else BEGINNING
+    if life.epoch == bronze.through.epoch and version.contract.table in life.tables:
+        floor = max(floor, BEGINNING._replace(epoch=life.epoch))
+    return floor
+
+
+def _version(layout: LakeLayout, table: TableName) -> ContractVersion:
+    version = registered_versions(layout).get(table)
+    if version is None:
+        raise ConfigurationError(
+            f"{table} is not a captured table of source {layout.source!r}", hint="see `lakehouse source status`"
+        )
+    return version
+
+
+def _silver(layout: LakeLayout, version: ContractVersion, life: SourceLife, *, at: str | None = None) -> SilverTable:
+    return SilverTable(
+        layout,
+        version.contract,
+        placeholder=life.placeholder,
+        beginning=version.beginning,
+        read_until=version.read_until,
+        uri=at,
+    )
