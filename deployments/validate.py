@@ -4,131 +4,102 @@
 `python -m deployments.validate`.
 """
 
+import inspect
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
-import yaml
 from prefect import Flow
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.exceptions import ParameterTypeError, PrefectException, SignatureMismatchError
 from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.loggers import disable_logger
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from prefect.utilities.importtools import import_object
+from pydantic import ValidationError
 
 from connectors.errors import ConfigurationError
+from deployments.prefect_yaml import Deployment, PrefectFile, fill, read_yaml
+from deployments.targets import PROJECT, TARGETS
 
-PREFECT_FILE = Path(__file__).parents[1] / "prefect.yaml"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Schedule(_Strict):
-    """When a deployment runs by itself."""
-
-    cron: str | None = None
-    interval: timedelta | None = Field(None, gt=timedelta(0))
-    rrule: str | None = None
-    timezone: str | None = None
-    anchor_date: str | None = None
-    day_or: bool | None = None
-    active: bool | None = None
-    parameters: dict[str, Any] = {}
-    slug: str | None = None
-
-    @model_validator(mode="after")
-    def _is_a_schedule(self) -> Self:
-        kinds: dict[str, type[BaseModel]] = {"cron": CronSchedule, "interval": IntervalSchedule, "rrule": RRuleSchedule}
-        given = [kind for kind in kinds if getattr(self, kind) is not None]
-        if len(given) != 1:
-            raise ValueError("exactly one of cron, interval and rrule is needed")
-        # Prefect's own models know what is a cron expression and what a time zone.
-        own = {given[0], "timezone", "anchor_date", "day_or"}
-        kinds[given[0]].model_validate(self.model_dump(include=own, exclude_none=True), extra="forbid")
-        return self
+PREFECT_FILE = PROJECT / "prefect.yaml"
+OF_EVERY_STEP = {"id", "requires"}
 
 
-class ConcurrencyLimit(_Strict):
-    """How many runs of a deployment go on at a time, and what happens to one more."""
+@dataclass(frozen=True)
+class FlowDeployment:
+    """One deployment with its flow."""
 
-    limit: PositiveInt
-    # Prefect's default, ENQUEUE, lets runs of a frequent schedule pile up: the choice is to be seen in the file.
-    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"]
-    grace_period_seconds: PositiveInt | None = None
+    flow: Flow[..., Any]
+    deployment: Deployment
+    pull: list[dict[str, dict[str, Any]]]
 
-
-class WorkPool(_Strict):
-    """Where a deployment runs."""
-
-    name: str
-    work_queue_name: str | None = None
-    job_variables: dict[str, Any] = {}
+    @property
+    def name(self) -> str:
+        """As Prefect names it: `drain-cdc/local`."""
+        return f"{self.flow.name}/{self.deployment.name}"
 
 
-class Deployment(_Strict):
-    """One deployment."""
-
-    name: str
-    version: str | None = None
-    description: str
-    tags: list[str] = []
-    entrypoint: str
-    parameters: dict[str, Any] = {}
-    enforce_parameter_schema: bool | None = None
-    schedules: list[Schedule] = []
-    paused: bool | None = None
-    concurrency_limit: ConcurrencyLimit | None = None
-    work_pool: WorkPool
-
-
-class PrefectFile(_Strict):
-    """The whole file."""
-
-    name: str | None = None
-    prefect_version: str | None = Field(None, alias="prefect-version")
-    definitions: dict[str, Any] = {}
-    deployments: list[Deployment]
-
-
-def find_problems(path: Path = PREFECT_FILE) -> list[str]:
-    """Says what is wrong with a `prefect.yaml`; entrypoints are relative to its folder.
+def load_deployments(path: Path, variables: Mapping[str, str]) -> list[FlowDeployment]:
+    """Reads a `prefect.yaml` with nothing wrong in it.
 
     Raises:
-        ConfigurationError: The file can't be read as YAML.
+        ConfigurationError: Something is; names all that is.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} can't be read: {error}") from error
+    found, problems = _check(path, variables)
+    if problems:
+        raise ConfigurationError("\n".join([f"{path} is wrong:", *problems]))
+    return found
+
+
+def find_problems(path: Path, variables: Mapping[str, str]) -> list[str]:
+    """Says what is wrong with a `prefect.yaml`.
+
+    Args:
+        path: The file; entrypoints are relative to its folder.
+        variables: Value of each placeholder.
+
+    Raises:
+        ConfigurationError: The file can't be read as YAML, or has a placeholder without a value.
+    """
+    return _check(path, variables)[1]
+
+
+def _check(path: Path, variables: Mapping[str, str]) -> tuple[list[FlowDeployment], list[str]]:
+    content = fill(read_yaml(path), variables)
     try:
         file = PrefectFile.model_validate(content)
     except ValidationError as error:
-        return [f"{_place(e['loc'], content)}: {e['msg']}" for e in error.errors()]
-    return list(_problems_with_flows(file.deployments, path.parent))
-
-
-def _problems_with_flows(deployments: list[Deployment], folder: Path) -> Iterator[str]:
-    names: Counter[str] = Counter()
-    for deployment in deployments:
+        return [], [f"{_place(e['loc'], content)}: {e['msg']}" for e in error.errors()]
+    found, problems = [], list(_problems_with_steps(file.pull))
+    for deployment in file.deployments:
         try:
             flow: Flow[..., Any] = load_flow_from_entrypoint(
-                str(folder / deployment.entrypoint), use_placeholder_flow=False
+                str(path.parent / deployment.entrypoint), use_placeholder_flow=False
             )
         except (PrefectException, ImportError, OSError, ValueError) as error:
-            yield f"{deployment.name}: entrypoint {deployment.entrypoint}: {error}"
+            problems.append(f"{deployment.name}: entrypoint {deployment.entrypoint}: {error}")
             continue
-        name = f"{flow.name}/{deployment.name}"
-        names[name] += 1
-        yield from _problems_with_parameters(flow, deployment, name)
-    yield from (f"{name}: {count} deployments of this name" for name, count in names.items() if count > 1)
+        found.append(FlowDeployment(flow, deployment, file.pull))
+    for one in found:
+        problems += _problems_with_parameters(one)
+    names = Counter(one.name for one in found)
+    problems += [f"{name}: {count} deployments of this name" for name, count in names.items() if count > 1]
+    return found, problems
 
 
-def _problems_with_parameters(flow: Flow[..., Any], deployment: Deployment, name: str) -> Iterator[str]:
+def _problems_with_steps(steps: list[dict[str, dict[str, Any]]]) -> Iterator[str]:
+    for index, step in enumerate(steps):
+        for name, inputs in step.items():
+            try:
+                inspect.signature(import_object(name)).bind(**{k: inputs[k] for k in inputs.keys() - OF_EVERY_STEP})
+            except (ImportError, AttributeError, ValueError, TypeError) as error:
+                yield f"pull.{index}.{name}: {error}"
+
+
+def _problems_with_parameters(one: FlowDeployment) -> Iterator[str]:
+    deployment = one.deployment
     places = {"parameters": deployment.parameters}
     for index, schedule in enumerate(deployment.schedules):
         # A schedule's parameters come on top of the deployment's.
@@ -136,12 +107,12 @@ def _problems_with_parameters(flow: Flow[..., Any], deployment: Deployment, name
     for place, parameters in places.items():
         try:
             with disable_logger("prefect.flows"):
-                flow.validate_parameters(parameters)
+                one.flow.validate_parameters(parameters)
         except (SignatureMismatchError, ParameterTypeError) as error:
             if place == "parameters" and _only_missing(error):
                 # Whoever starts a run by hand is asked for them; a schedule must give them.
                 continue
-            yield f"{name}: {place}: {error}"
+            yield f"{one.name}: {place}: {error}"
             # What is wrong with the deployment's parameters would be found in each of its schedules again.
             return
 
@@ -162,8 +133,12 @@ def _place(location: tuple[int | str, ...], content: Any) -> str:
 
 
 def main() -> int:
-    """Checks the project's `prefect.yaml`; prints what is wrong."""
-    problems = find_problems()
+    """Checks the project's `prefect.yaml` for every place it can be deployed to; prints what is wrong."""
+    problems = {
+        problem: None
+        for target in TARGETS.values()
+        for problem in find_problems(PREFECT_FILE, target.variables("lakehouse-flows:check"))
+    }
     for problem in problems:
         print(problem, file=sys.stderr)  # noqa: T201 # the answer of a command
     return 1 if problems else 0

@@ -4,6 +4,7 @@ from flows.build_marts import build_marts
 from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
 from flows.rebuild_silver import rebuild_silver
+from flows.reconcile_tables import reconcile_tables
 from flows.resync_tables import resync_tables
 
-__all__ = ["build_marts", "drain_cdc", "lakehouse", "rebuild_silver", "resync_tables"]
+__all__ = ["build_marts", "drain_cdc", "lakehouse", "rebuild_silver", "reconcile_tables", "resync_tables"]

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from connectors.drain import DrainReport
 from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
+from connectors.quality.comparison import TableComparison
 from connectors.rebuild import RebuildReport
 
 _LEGEND = """\
@@ -70,6 +71,28 @@ def render_rebuild(reports: Sequence[RebuildReport]) -> str:
     head = ("table", "rows", "rows that only the old or the new table had", "seconds")
     rows = [(str(r.table), f"{r.rows:,}", f"{r.differing:,}", f"{r.seconds:.1f}") for r in reports]
     return f"## Tables made anew\n\n{_table(head, rows)}"
+
+
+def publish_reconciliation(source: str, comparisons: Sequence[TableComparison]) -> None:
+    """Shows which tables equal their source, and the first keys that do not."""
+    create_markdown_artifact(
+        render_reconciliation(source, comparisons),
+        key=f"reconcile-{source.replace('_', '-')}",
+        description=f"Whether silver equals {source}, table by table.",
+    )
+
+
+def render_reconciliation(source: str, comparisons: Sequence[TableComparison]) -> str:
+    """Writes the page of a comparison, in Markdown: the verdict first, then every table, then the keys that differ."""
+    wrong = [found for found in comparisons if found.mismatches]
+    verdict = f"{len(wrong)} of {len(comparisons)} tables differ." if wrong else "Every table equals its source."
+    head = ("table", "rows in the source", "rows in silver", "rows that differ")
+    rows = [(str(c.table), f"{c.source_rows:,}", f"{c.silver_rows:,}", f"{c.mismatches:,}") for c in comparisons]
+    parts = [f"## Silver and `{source}`", verdict, _table(head, rows)]
+    if wrong:
+        keys = [(str(found.table), _cell("; ".join(found.keys))) for found in wrong]
+        parts += ["### The first rows that differ", *(f"**{table}**: {named}" for table, named in keys)]
+    return "\n\n".join(parts)
 
 
 def publish_build(nodes: Sequence[DbtNode]) -> None:

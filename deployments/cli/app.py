@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from connectors.errors import LakehouseError
 from deployments.cli import (
     demo_commands,
+    deploy_commands,
     drain_commands,
     generate_commands,
     query_commands,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 stack_commands.add_to(app)
 demo_commands.add_to(app)
+deploy_commands.add_to(app)
 source_commands.add_to(app)
 drain_commands.add_to(app)
 reconcile_commands.add_to(app)

@@ -45,6 +45,7 @@ def up(
     except KeyboardInterrupt:
         talk.print("Interrupted; what had started is stopped.")
         raise typer.Exit(130) from None
+    talk.print("Every flow is deployed; to let their schedules fire: lakehouse deploy --pool local --schedules on")
     if detach:
         talk.print("It runs in the background. Stop it with: lakehouse down")
         return

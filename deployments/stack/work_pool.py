@@ -1,5 +1,6 @@
 """The work pool of the local stack."""
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.errors import ServiceUnavailable
+from deployments.targets import LOCAL
 
-POOL = "local"
+POOL = LOCAL.name
 ALIVE = ("PENDING", "RUNNING", "CANCELLING")
 
 
@@ -53,14 +55,7 @@ def _ask(method: str, url: str, content: Mapping[str, Any]) -> Any:
 
 
 def _job_template() -> dict[str, Any]:
-    """How the pool runs a flow run: as one Python process.
-
-    Where the pool names no command, the worker starts another process before it, which takes seconds to find out
-    what to run: a need of pools that fetch the code first.
-    """
-    command = shlex.join([sys.executable, "-m", "prefect.engine"])
-    properties = {"env": {"type": "object", "title": "Environment variables"}}
-    return {
-        "job_configuration": {"command": command, "env": "{{ env }}"},
-        "variables": {"type": "object", "properties": properties},
-    }
+    """How the pool runs a flow run: as one process of the Python that runs this."""
+    template: dict[str, Any] = json.loads(LOCAL.template.read_text())
+    template["variables"]["properties"]["command"]["default"] = shlex.join([sys.executable, "-m", "prefect.engine"])
+    return template

@@ -13,10 +13,9 @@ from deployments.stack.logs import tail
 from deployments.stack.prefect_server import PrefectServerService, prefect_environment
 from deployments.stack.service import Service
 from deployments.stack.work_pool import POOL, crash_lost_runs, ensure_work_pool
+from deployments.targets import PROJECT
 
 WORKER = "lakehouse"
-PROJECT = Path(__file__).resolve().parents[2]
-"""Where `prefect.yaml` and the flows are."""
 
 
 class WorkerService(Service):
@@ -59,7 +58,7 @@ class WorkerService(Service):
             **prefect_environment(self.home / "prefect", api_url=self.api_url),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "LAKEHOUSE_HOME": str(self.home),
-            "LAKEHOUSE_WORK_POOL": POOL,
+            "LAKEHOUSE_PREFECT__API_URL": self.api_url,
             # No heartbeat: its thread holds up the end of every flow run and sub-flow for a second.
             "PREFECT_FLOWS": '{"heartbeat_frequency": null}',
             # Prefect keeps its workspaces in a folder of fixed name there, which may be another user's.
@@ -76,9 +75,8 @@ class WorkerService(Service):
         ensure_work_pool(self.api_url)
         self._began = datetime.now(UTC)
         if (PROJECT / "prefect.yaml").exists():
-            self._registration = self.launch(
-                self._prefect("--no-prompt", "deploy", "--all"), log=self._registration_log
-            )
+            deploy = [sys.executable, "-m", "deployments.cli", "deploy", "--pool", POOL]
+            self._registration = self.launch(deploy, log=self._registration_log)
 
     def is_ready(self) -> bool:
         """Whether the deployments are registered, and the worker has reported to the server since it was started.
@@ -91,7 +89,7 @@ class WorkerService(Service):
             if code:
                 end = "\n".join(f"  {line}" for line in tail(self._registration_log, lines=15))
                 raise ServiceUnavailable(
-                    f"Prefect refused a deployment:\n{end}", hint=f"The whole log is {self._registration_log}."
+                    f"the flows could not be deployed:\n{end}", hint=f"The whole log is {self._registration_log}."
                 )
             if code is None:
                 return False

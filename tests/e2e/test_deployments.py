@@ -91,6 +91,22 @@ def test_later_changes_arrive_with_the_next_run(settings, shop):
     assert mart_count(settings, "fct_orders") == count_rows(shop)["orders"]
 
 
+def test_reconciling_drains_first_and_shows_that_all_is_equal(settings, shop):
+    hard_cases(shop, seed=3, each=1)
+    done = run("reconcile-tables/local")
+    assert done.state.is_completed(), done.state
+    assert names_below(done)[0] == {"drain shop"}
+    assert "Every table equals its source." in page("reconcile-shop")
+
+
+def test_reconciling_fails_where_silver_differs(settings, shop):
+    shop.execute("DELETE FROM returns WHERE return_id = (SELECT max(return_id) FROM returns)")
+    done = run("reconcile-tables/local", tables=["public.returns", "public.orders"], drain=False)
+    assert done.state.is_failed(), done.state
+    assert "public.returns (mismatches: 1): extra return_id=" in done.state.message
+    assert "1 of 2 tables differ." in page("reconcile-shop")
+
+
 def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
     code = "from flows import drain_cdc; print('merged', len(drain_cdc()))"
     own = {

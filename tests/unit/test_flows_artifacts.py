@@ -4,8 +4,9 @@ from connectors.drain import DrainReport
 from connectors.errors import ContractMismatch
 from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
+from connectors.quality.comparison import TableComparison
 from connectors.rebuild import RebuildReport
-from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain, render_rebuild
+from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain, render_rebuild, render_reconciliation
 
 ORDERS = TableName("public", "orders")
 ODD = TableName("public", "odd|name")
@@ -40,6 +41,16 @@ def test_drain_page_without_pending_tables_says_so():
 def test_rebuild_page_shows_how_much_was_wrong():
     report = RebuildReport(table=ORDERS, changes=7, rows=1200, differing=3, version=4, seconds=1.26)
     assert "| public.orders | 1,200 | 3 | 1.3 |" in render_rebuild([report])
+
+
+def test_reconciliation_page_names_the_rows_that_differ():
+    same = TableComparison(table=ORDERS, source_rows=1200, silver_rows=1200, mismatches=0, keys=())
+    other = TableComparison(table=ODD, source_rows=3, silver_rows=2, mismatches=1, keys=("missing id=a|b",))
+    page = render_reconciliation("shop", [same, other])
+    assert "1 of 2 tables differ." in page
+    assert "| public.orders | 1,200 | 1,200 | 0 |" in page
+    assert "**public.odd|name**: missing id=a\\|b" in page
+    assert "Every table equals its source." in render_reconciliation("shop", [same])
 
 
 def test_build_page_shows_failures_first():

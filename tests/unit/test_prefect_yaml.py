@@ -6,8 +6,10 @@ from copy import deepcopy
 import pytest
 import yaml
 
+import flows
 from connectors.errors import ConfigurationError
-from deployments.validate import PREFECT_FILE, find_problems
+from deployments.targets import TARGETS
+from deployments.validate import PREFECT_FILE, find_problems, load_deployments
 
 FLOW = """
 from prefect import flow
@@ -23,13 +25,20 @@ def renamed() -> None: ...
 
 not_a_flow = 1
 """
+SCHEDULE = {
+    "slug": "daily",
+    "cron": "0 6 * * *",
+    "timezone": "Europe/Madrid",
+    "active": False,
+    "parameters": {"table": "orders"},
+}
 DEPLOYMENT = {
     "name": "local",
     "entrypoint": "code/flow.py:move",
     "description": "Moves rows.",
     "tags": ["cdc"],
     "parameters": {"rows": 2},
-    "schedules": [{"cron": "0 6 * * *", "timezone": "Europe/Madrid", "parameters": {"table": "orders"}}],
+    "schedules": [SCHEDULE],
     "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
     "work_pool": {"name": "pool"},
 }
@@ -44,7 +53,7 @@ def problems(tmp_path):
     def check(*deployments, **rest):
         file = folder / "prefect.yaml"
         file.write_text(yaml.safe_dump({"deployments": list(deployments), **rest}))
-        return find_problems(file)
+        return find_problems(file, {"POOL": "pool", "EMPTY": ""})
 
     return check
 
@@ -59,19 +68,45 @@ def changed(*path, **values):
     return deployment
 
 
-def test_project_file_has_no_problem():
-    assert find_problems(PREFECT_FILE) == []
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_project_file_deploys_every_flow_to_every_place(target):
+    found = load_deployments(PREFECT_FILE, target.variables("lakehouse-flows:1"))
+    assert sorted(one.name for one in found) == [f"{flow.replace('_', '-')}/{target.name}" for flow in flows.__all__]
+    assert {one.deployment.work_pool.name for one in found} == {target.name}
+    images = [one.deployment.work_pool.job_variables for one in found]
+    assert images == [{"image": "lakehouse-flows:1"} if target.has_image else {}] * len(found)
 
 
-def test_project_file_deploys_what_the_documentation_names():
-    deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    assert sorted(f"{d['entrypoint'].rpartition(':')[2].replace('_', '-')}/{d['name']}" for d in deployments) == [
-        "build-marts/local",
-        "drain-cdc/local",
-        "lakehouse/local",
-        "rebuild-silver/local",
-        "resync-tables/local",
+def test_new_schedules_of_the_project_start_nothing():
+    found = load_deployments(PREFECT_FILE, TARGETS["local"].variables(None))
+    on = {one.name: [s.slug for s in one.deployment.schedules if s.active] for one in found}
+    assert {name for name, slugs in on.items() if slugs} == set()
+
+
+def test_scheduled_drains_do_not_pile_up():
+    [drain] = [
+        d for d in load_deployments(PREFECT_FILE, TARGETS["local"].variables(None)) if d.flow.name == "drain-cdc"
     ]
+    assert [schedule.cron for schedule in drain.deployment.schedules] == ["* * * * *"]
+    assert drain.deployment.concurrency_limit.limit == 1
+    assert drain.deployment.concurrency_limit.options().collision_strategy == "CANCEL_NEW"
+
+
+def test_containers_need_an_image():
+    with pytest.raises(ConfigurationError, match="the work pool docker runs containers, and no image is named"):
+        TARGETS["docker"].variables(None)
+
+
+def test_placeholder_without_value_is_an_error(problems):
+    with pytest.raises(ConfigurationError, match=r"prefect\.yaml asks for \$NOTHING"):
+        problems(changed("work_pool", name="{{ $NOTHING }}"))
+
+
+def test_place_comes_from_the_environment(problems):
+    variables = {"image": "{{ $EMPTY }}", "command": "run {{ $POOL }} with {{ ctx.flow.name }}"}
+    assert problems(changed(work_pool={"name": "{{ $POOL }}", "job_variables": variables})) == []
+    [problem] = problems(changed(work_pool={"name": "{{ $EMPTY }}"}))
+    assert re.search(r"work_pool\.name: .*at least 1 character", problem)
 
 
 def test_sound_file_is_accepted(problems):
@@ -79,7 +114,7 @@ def test_sound_file_is_accepted(problems):
 
 
 def test_parameter_without_default_is_missing_only_where_a_schedule_lacks_it(problems):
-    schedules = [{"cron": "0 6 * * *", "parameters": {"table": "orders"}}, {"cron": "0 7 * * *"}]
+    schedules = [SCHEDULE, {**SCHEDULE, "slug": "later", "parameters": {}}]
     [problem] = problems(changed(entrypoint="code/flow.py:asking", parameters={}, schedules=schedules))
     assert re.search(r"schedules\.1\.parameters: .*\n.*table: Field required", problem)
 
@@ -96,12 +131,18 @@ def test_one_name_serves_several_flows(problems):
         (changed("work_pool", queue="fast"), r"deployments.local.work_pool.queue: Extra inputs"),
         (changed("concurrency_limit", strategy="X"), r"concurrency_limit.strategy: Extra inputs"),
         (changed("concurrency_limit", collision_strategy="DROP"), r"collision_strategy: Input should be 'ENQUEUE'"),
+        (changed("concurrency_limit", grace_period_seconds=5), r"grace_period_seconds: Input should be greater"),
         (changed("concurrency_limit", limit=0), r"concurrency_limit.limit: Input should be greater than 0"),
         (changed(concurrency_limit=1), r"concurrency_limit: Input should be a valid dictionary"),
         (changed("schedules", 0, enabled=True), r"schedules.0.enabled: Extra inputs"),
         (changed("schedules", 0, cron="61 * * * *"), r"schedules.0.cron: .*cron"),
         (changed("schedules", 0, cron=None, interval=0), r"schedules.0.interval: .*greater than 0"),
         (changed("schedules", 0, cron=None, rrule="FREQ=SOMETIMES"), r"schedules.0.rrule: .*RRule"),
+        (changed("schedules", 0, cron=None, interval=60), r"schedules.0: .*needs an anchor_date"),
+        (changed("schedules", 0, slug=None), r"schedules.0.slug: "),
+        (changed("schedules", 0, active=None), r"schedules.0.active: "),
+        (changed(schedules=[{k: v for k, v in SCHEDULE.items() if k != "timezone"}]), r"0.timezone: Field required"),
+        (changed(schedules=[SCHEDULE, SCHEDULE]), r"deployments.local: .*share a slug: daily, daily"),
         (changed("schedules", 0, interval=60), r"schedules.0: .*exactly one of cron, interval and rrule"),
         (changed("schedules", 0, cron=None), r"schedules.0: .*exactly one of cron, interval and rrule"),
         (changed("schedules", 0, timezone="Europe/Madrit"), r"schedules.0.timezone: .*timezone"),
@@ -127,6 +168,23 @@ def test_unknown_key_of_the_file_is_named(problems):
     assert problems(DEPLOYMENT, deployment=[]) == ["deployment: Extra inputs are not permitted"]
 
 
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [
+        (
+            {"prefect.deployments.steps.set_working_directory": {"folder": "/"}},
+            "missing a required argument: 'directory'",
+        ),
+        ({"prefect.deployments.steps.set_directory": {"directory": "/"}}, "set_directory"),
+        ({"no_such_package.step": {}}, "No module named"),
+    ],
+)
+def test_pull_step_that_would_fail_in_the_run_is_named(problems, step, problem):
+    [found] = problems(DEPLOYMENT, pull=[step])
+    assert found.startswith("pull.0.")
+    assert problem in found
+
+
 def test_same_deployment_twice_is_named(problems):
     assert problems(DEPLOYMENT, DEPLOYMENT) == ["move/local: 2 deployments of this name"]
 
@@ -137,7 +195,7 @@ def test_every_mistake_is_named_at_once(problems):
 
 def test_unreadable_file_is_an_error(tmp_path):
     with pytest.raises(ConfigurationError, match=r"missing\.yaml can't be read"):
-        find_problems(tmp_path / "missing.yaml")
+        find_problems(tmp_path / "missing.yaml", {})
     (tmp_path / "bad.yaml").write_text("a: [1")
     with pytest.raises(ConfigurationError, match=r"bad\.yaml can't be read"):
-        find_problems(tmp_path / "bad.yaml")
+        find_problems(tmp_path / "bad.yaml", {})

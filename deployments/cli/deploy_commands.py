@@ -1,0 +1,83 @@
+"""`lakehouse deploy`: the deployments of `prefect.yaml`, to the place where they are to run."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from connectors.errors import ConfigurationError
+from connectors.settings import load_settings
+from deployments.cli.console import data, talk
+from deployments.targets import PROJECT, TARGETS
+
+if TYPE_CHECKING:
+    from deployments.change import Change
+
+PANEL = "Prefect"
+LONGEST = 60
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(rich_help_panel=PANEL)(deploy)
+
+
+def deploy(
+    pool: Annotated[
+        Literal["local", "docker", "ecs"],
+        typer.Option(help="Where the flows run: processes, Docker containers, AWS ECS tasks."),
+    ],
+    image: Annotated[
+        str | None, typer.Option(envvar="LAKEHOUSE_IMAGE", help="Image of the flows, for docker and ecs.")
+    ] = None,
+    schedules: Annotated[
+        Literal["on", "off"] | None, typer.Option(help="Turn all schedules on or off. Left out, they stay as they are.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+) -> None:
+    """Deploy every flow to a Prefect server, as prefect.yaml says: all of them or none.
+
+    Checks the file, the flows' parameters and the work pool first, and shows what changes.
+    A new schedule is off, so that deploying starts nothing; later deploying leaves it on or off as it was.
+
+    Example: lakehouse deploy --pool local --dry-run
+    """
+    # Imported here: Prefect takes seconds, and few commands need it.
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+
+    from deployments.deploy import apply_changes, code_version, plan_changes  # noqa: PLC0415
+    from deployments.validate import PREFECT_FILE, load_deployments  # noqa: PLC0415
+
+    target = TARGETS[pool]
+    found = load_deployments(PREFECT_FILE, target.variables(image))
+    api_url = load_settings().prefect.api_url or PREFECT_API_URL.value()
+    if not api_url:
+        raise ConfigurationError(
+            "no Prefect server is named", hint="start one with `lakehouse up`, or set LAKEHOUSE_PREFECT__API_URL"
+        )
+    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+        changes = plan_changes(client, found, target, version=code_version(PROJECT), schedules=schedules)
+        if not dry_run:
+            apply_changes(client, changes)
+    for change in changes:
+        _show(change)
+    changed = sum(bool(change.differences) for change in changes)
+    what = "would change; nothing was" if dry_run else "changed"
+    talk.print(f"{changed} of {len(changes)} deployments {what}, at {api_url}")
+
+
+def _show(change: "Change") -> None:
+    sign = "+" if change.before is None else "~" if change.differences else "="
+    data.print(f"{sign} {change.full_name}", markup=False)
+    if change.before is None:
+        return
+    for path, before, after in change.differences:
+        # Who sets a variable in the user interface may have put a password there.
+        hidden = ".env." in path or path.endswith(".env")
+        shown = "(not shown)" if hidden else f"{_short(before)} -> {_short(after)}"
+        data.print(f"    {path}: {shown}", markup=False)
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

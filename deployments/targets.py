@@ -1,0 +1,63 @@
+"""Where the deployments of `prefect.yaml` can run: a work pool of processes, of Docker containers, or on AWS ECS.
+
+The file is the same for all of them. What differs is filled into its placeholders, `{{ $LAKEHOUSE_POOL }}`:
+Prefect's own `prefect deploy` takes them from the environment, `lakehouse deploy` from here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.errors import ConfigurationError
+
+PROJECT = Path(__file__).resolve().parents[1]
+"""Where `prefect.yaml` and the flows are."""
+
+IMAGE_FOLDER = "/opt/lakehouse"
+"""Where docker/Dockerfile puts them."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of place.
+
+    Attributes:
+        name: Name of the work pool, and of the deployments that run there.
+        pool_type: Prefect's type of the pool.
+        has_image: Whether runs are containers of an image.
+    """
+
+    name: str
+    pool_type: str
+    has_image: bool
+
+    @property
+    def template(self) -> Path:
+        """The pool's base job template."""
+        return PROJECT / "deployments" / "pools" / f"{self.name}.json"
+
+    def variables(self, image: str | None) -> Mapping[str, str]:
+        """What the placeholders of `prefect.yaml` stand for.
+
+        Args:
+            image: Image of the flows; ignored where runs are plain processes.
+
+        Raises:
+            ConfigurationError: An image is needed.
+        """
+        if not self.has_image:
+            return {"LAKEHOUSE_POOL": self.name, "LAKEHOUSE_CODE": str(PROJECT), "LAKEHOUSE_IMAGE": ""}
+        if not image:
+            raise ConfigurationError(
+                f"the work pool {self.name} runs containers, and no image is named",
+                hint="build docker/Dockerfile, push it, and name it with --image or LAKEHOUSE_IMAGE",
+            )
+        return {"LAKEHOUSE_POOL": self.name, "LAKEHOUSE_CODE": IMAGE_FOLDER, "LAKEHOUSE_IMAGE": image}
+
+
+LOCAL = Target("local", "process", has_image=False)
+TARGETS = {
+    target.name: target
+    for target in (LOCAL, Target("docker", "docker", has_image=True), Target("ecs", "ecs", has_image=True))
+}
+"""All of them by name."""
