@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from threading import Event
 
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
@@ -21,30 +20,12 @@ from connectors.lake.layout import LakeLayout
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
+from connectors.reports import DrainReport
 from connectors.settings import Settings
 from connectors.streams import ChangeStream, Positions, open_stream
 
 _MARKER_SECONDS = 120
 _MARKER_LOOK_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class DrainReport:
-    """What a drain brought into bronze.
-
-    Attributes:
-        source: Name of the source.
-        messages: Messages committed by this run.
-        batches: Micro-batches committed by this run.
-        through_lsn: Everything the source committed before this LSN is in bronze; zero if no marker was drained yet.
-        seconds: Duration.
-    """
-
-    source: str
-    messages: int
-    batches: int
-    through_lsn: int
-    seconds: float
 
 
 def drain_source(settings: Settings, *, through_lsn: int | None = None) -> DrainReport:

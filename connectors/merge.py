@@ -1,7 +1,6 @@
 """From bronze into silver: what is pending, table by table, in slices of bounded size."""
 
 import time
-from dataclasses import dataclass
 
 from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
@@ -13,30 +12,10 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.postgres.identifiers import TableName
+from connectors.reports import MergeReport
 from connectors.settings import Settings
 
 _MERGE_ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class MergeReport:
-    """What a merge brought into one silver table.
-
-    Attributes:
-        table: The source table.
-        batch: The bronze batch that silver reached.
-        changes: Change events read from bronze.
-        rejected: Messages that went to quarantine.
-        seconds: Duration.
-        version: Delta version of the silver table afterwards.
-    """
-
-    table: TableName
-    batch: int
-    changes: int
-    rejected: int
-    seconds: float
-    version: int
 
 
 def pending_tables(settings: Settings) -> list[TableName]:

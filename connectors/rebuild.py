@@ -1,7 +1,6 @@
 """Silver made anew from bronze: without the source, beside the old table, switched at once."""
 
 import time
-from dataclasses import dataclass
 
 from deltalake.exceptions import DeltaError
 
@@ -14,30 +13,10 @@ from connectors.lake.silver.replace import compare_rows, has_replaced, replace_r
 from connectors.lake.storage import delete_table, open_table
 from connectors.merge import merge_table, open_silver
 from connectors.postgres.identifiers import TableName
+from connectors.reports import RebuildReport
 from connectors.settings import Settings
 
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class RebuildReport:
-    """What a rebuild came to.
-
-    Attributes:
-        table: The source table.
-        changes: Change events read from bronze, by this run.
-        rows: Rows of the table, as readers see it.
-        differing: How many rows the old table lacked, or had too many, or had otherwise.
-        version: Delta version of the silver table that has the new rows.
-        seconds: Duration.
-    """
-
-    table: TableName
-    changes: int
-    rows: int
-    differing: int
-    version: int
-    seconds: float
 
 
 def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:

@@ -18,7 +18,8 @@ from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker, has_rows, published_tables
-from connectors.rebuild import RebuildReport, rebuild_silver
+from connectors.rebuild import rebuild_silver
+from connectors.reports import RebuildReport
 from connectors.settings import Settings
 
 _READING_SECONDS = 60 * 60

@@ -1,18 +1,20 @@
 """From the source's change stream to silver, once."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from prefect import flow
 from pydantic import Field
 
 from connectors.errors import TerminalError
-from connectors.evolution import ContractCheck
-from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
+from connectors.reports import MergeReport
 from connectors.settings import Settings, load_settings
 from tasks.artifacts import publish_drain
 from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
 from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table
+
+if TYPE_CHECKING:
+    from connectors.evolution import ContractCheck  # takes long, and only its type is needed
 
 Outcomes = dict[TableName, MergeReport | BaseException]
 
@@ -42,7 +44,7 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
     return merged(outcomes)
 
 
-def merge_tables(settings: Settings, tables: list[TableName], checked: ContractCheck) -> Outcomes:
+def merge_tables(settings: Settings, tables: list[TableName], checked: "ContractCheck") -> Outcomes:
     """Merges each table in a task of its own; returns its report or its error."""
     source = settings.cdc.source
     outcomes: Outcomes = {}

@@ -6,13 +6,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout
-from connectors.rebuild import RebuildReport
+from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from tasks.artifacts import publish_rebuild
 from tasks.assets import bronze_asset, materializing, silver_asset
-from tasks.lake import rebuild_table
+from tasks.lake import find_tables, rebuild_table
 
 
 def _run_name() -> str:
@@ -31,7 +29,7 @@ def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[Re
     settings = load_settings()
     source = settings.cdc.source
     reports = []
-    for table in captured_tables(LakeLayout(settings.lake.root, source), tables):
+    for table in find_tables(settings, tables):
         rebuild = materializing(rebuild_table, silver_asset(table), bronze_asset(source))
         reports.append(rebuild(settings, table))
     publish_rebuild("rebuild", reports)

@@ -6,13 +6,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout
-from connectors.rebuild import RebuildReport
+from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from tasks.artifacts import publish_rebuild
 from tasks.assets import materializing, silver_asset, source_asset
-from tasks.lake import resync_table
+from tasks.lake import find_tables, resync_table
 
 
 def _run_name() -> str:
@@ -31,7 +29,7 @@ def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[Reb
     settings = load_settings()
     source = settings.cdc.source
     reports = []
-    for table in captured_tables(LakeLayout(settings.lake.root, source), tables):
+    for table in find_tables(settings, tables):
         resync = materializing(resync_table, silver_asset(table), source_asset(source))
         reports.append(resync(settings, table))
     publish_rebuild("resync", reports)

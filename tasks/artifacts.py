@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 
-from connectors.drain import DrainReport
-from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
-from connectors.quality.comparison import TableComparison
-from connectors.rebuild import RebuildReport
+from connectors.reports import DrainReport, MergeReport, RebuildReport, TableComparison
 
 _LEGEND = """\
 - **changes**: row changes applied to the table, or kept in its history.

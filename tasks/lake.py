@@ -1,19 +1,36 @@
-"""Tasks of the lake's upkeep: silver tables made anew."""
+"""Tasks of the lake's upkeep: silver tables made anew.
 
-from connectors import rebuild, resync
+Connectors are imported by the task that runs: to deploy or to show a flow takes none of them, and they take long.
+"""
+
+from collections.abc import Sequence
+
+from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import RebuildReport
+from connectors.reports import RebuildReport
 from connectors.settings import Settings
 from tasks.policy import preset_task
+
+
+@preset_task("find tables of {settings.cdc.source}")
+def find_tables(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
+    """Names the captured tables that patterns mean."""
+    from connectors.lake.contract_log import captured_tables  # noqa: PLC0415 - start-up time
+
+    return captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns)
 
 
 @preset_task("rebuild {table}")
 def rebuild_table(settings: Settings, table: TableName) -> RebuildReport:
     """Makes a silver table anew from bronze."""
+    from connectors import rebuild  # noqa: PLC0415 - start-up time
+
     return rebuild.rebuild_silver(settings, table)
 
 
 @preset_task("resync {table}")
 def resync_table(settings: Settings, table: TableName) -> RebuildReport:
     """Reads a table anew from the source."""
+    from connectors import resync  # noqa: PLC0415 - start-up time
+
     return resync.resync_table(settings, table)

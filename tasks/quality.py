@@ -1,9 +1,9 @@
-"""Tasks of quality: proof that the lake equals its source."""
+"""Tasks of quality: proof that the lake equals its source.
 
-from connectors.postgres.connection import connect
-from connectors.postgres.replication import emit_marker
-from connectors.quality import reconcile
-from connectors.quality.comparison import TableComparison
+Connectors are imported by the task that runs: to deploy or to show a flow takes none of them, and they take long.
+"""
+
+from connectors.reports import TableComparison
 from connectors.settings import Settings
 from tasks.policy import preset_task
 
@@ -11,6 +11,9 @@ from tasks.policy import preset_task
 @preset_task("mark {settings.cdc.source}")
 def mark_source(settings: Settings) -> int:
     """Puts a marker into the source's log: whoever has drained through it has drained all committed before."""
+    from connectors.postgres.connection import connect  # noqa: PLC0415 - start-up time
+    from connectors.postgres.replication import emit_marker  # noqa: PLC0415 - start-up time
+
     with connect(settings.postgres) as connection:
         return emit_marker(connection)
 
@@ -18,4 +21,6 @@ def mark_source(settings: Settings) -> int:
 @preset_task("compare {settings.cdc.source}")
 def compare_tables(settings: Settings, tables: list[str]) -> list[TableComparison]:
     """Compares silver tables with their source tables."""
+    from connectors.quality import reconcile  # noqa: PLC0415 - start-up time
+
     return reconcile.reconcile_source(settings, tables)

@@ -14,8 +14,8 @@ import duckdb
 import psycopg
 
 from connectors.postgres.contracts import TableContract
-from connectors.postgres.identifiers import TableName
 from connectors.quality.checksums import Checksums, silver_checksums, source_checksums
+from connectors.reports import TableComparison
 
 ROWS_PER_BUCKET = 128
 MOST_BUCKETS = 16_384
@@ -25,25 +25,6 @@ NO_ROWS = "(SELECT 1 WHERE false)"
 
 Source = psycopg.Connection[Any]
 Buckets = dict[int, tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class TableComparison:
-    """What the comparison of one table found.
-
-    Attributes:
-        table: The source table.
-        source_rows: Rows in the source.
-        silver_rows: Current rows in silver.
-        mismatches: Rows that are missing in silver, extra in silver, or different.
-        keys: The first of them, each as `missing id=5`, `extra id=6` or `different id=7 in price`.
-    """
-
-    table: TableName
-    source_rows: int
-    silver_rows: int
-    mismatches: int
-    keys: tuple[str, ...]
 
 
 class KeySum(NamedTuple):

@@ -21,7 +21,8 @@ from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.quality.canonical import register_macros
-from connectors.quality.comparison import TableComparison, compare_table
+from connectors.quality.comparison import compare_table
+from connectors.reports import TableComparison
 from connectors.settings import Settings
 
 

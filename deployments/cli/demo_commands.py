@@ -15,8 +15,8 @@ from connectors.errors import LakehouseError, ServiceUnavailable
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.quality.comparison import TableComparison
 from connectors.quality.reconcile import reconcile_source, require_equal
+from connectors.reports import TableComparison
 from connectors.settings import Settings, home, load_own_settings, load_settings
 from connectors.source import register_source
 from connectors.synthetic import TrafficCounts, fill_shop, hard_cases

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from connectors.drain import DrainReport, drain_source
+from connectors.drain import drain_source
 from connectors.errors import TerminalError
 from connectors.evolution import check_contracts
-from connectors.merge import MergeReport, merge_table, pending_tables
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
+from connectors.reports import DrainReport, MergeReport
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, talk
 

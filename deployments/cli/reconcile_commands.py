@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from connectors.quality.comparison import TableComparison
 from connectors.quality.reconcile import reconcile_source, require_equal
+from connectors.reports import TableComparison
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 from deployments.cli.drain_commands import drain_once

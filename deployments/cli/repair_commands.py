@@ -9,7 +9,8 @@ from rich.table import Table
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import RebuildReport, rebuild_silver
+from connectors.rebuild import rebuild_silver
+from connectors.reports import RebuildReport
 from connectors.resync import resync_table
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, talk

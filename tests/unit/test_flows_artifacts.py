@@ -1,11 +1,8 @@
 """The pages that runs leave say what happened to somebody who has not read the code."""
 
-from connectors.drain import DrainReport
 from connectors.errors import ContractMismatch
-from connectors.merge import MergeReport
 from connectors.postgres.identifiers import TableName
-from connectors.quality.comparison import TableComparison
-from connectors.rebuild import RebuildReport
+from connectors.reports import DrainReport, MergeReport, RebuildReport, TableComparison
 from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain, render_rebuild, render_reconciliation
 
 ORDERS = TableName("public", "orders")

@@ -1,0 +1,85 @@
+"""What an operation on the lake came to: values alone, so that who shows them need not import what does the work."""
+
+from dataclasses import dataclass
+
+from connectors.postgres.identifiers import TableName
+
+
+@dataclass(frozen=True)
+class DrainReport:
+    """What a drain brought into bronze.
+
+    Attributes:
+        source: Name of the source.
+        messages: Messages committed by this run.
+        batches: Micro-batches committed by this run.
+        through_lsn: Everything the source committed before this LSN is in bronze; zero if no marker was drained yet.
+        seconds: Duration.
+    """
+
+    source: str
+    messages: int
+    batches: int
+    through_lsn: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge brought into one silver table.
+
+    Attributes:
+        table: The source table.
+        batch: The bronze batch that silver reached.
+        changes: Change events read from bronze.
+        rejected: Messages that went to quarantine.
+        seconds: Duration.
+        version: Delta version of the silver table afterwards.
+    """
+
+    table: TableName
+    batch: int
+    changes: int
+    rejected: int
+    seconds: float
+    version: int
+
+
+@dataclass(frozen=True)
+class RebuildReport:
+    """What a rebuild came to.
+
+    Attributes:
+        table: The source table.
+        changes: Change events read from bronze, by this run.
+        rows: Rows of the table, as readers see it.
+        differing: How many rows the old table lacked, or had too many, or had otherwise.
+        version: Delta version of the silver table that has the new rows.
+        seconds: Duration.
+    """
+
+    table: TableName
+    changes: int
+    rows: int
+    differing: int
+    version: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """What the comparison of one table found.
+
+    Attributes:
+        table: The source table.
+        source_rows: Rows in the source.
+        silver_rows: Current rows in silver.
+        mismatches: Rows that are missing in silver, extra in silver, or different.
+        keys: The first of them, each as `missing id=5`, `extra id=6` or `different id=7 in price`.
+    """
+
+    table: TableName
+    source_rows: int
+    silver_rows: int
+    mismatches: int
+    keys: tuple[str, ...]
