@@ -12,6 +12,7 @@ from connectors.settings import Settings, load_settings
 from tasks.artifacts import publish_drain
 from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
 from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table
+from tasks.turns import turn_of
 
 if TYPE_CHECKING:
     from connectors.evolution import ContractCheck  # takes long, and only its type is needed
@@ -37,9 +38,10 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
     settings = load_settings()
     source = settings.cdc.source
     drain = materializing(drain_source, bronze_asset(source), source_asset(source))
-    drained = drain(settings, through_lsn=through_lsn)
-    checked = check_contracts(settings)
-    outcomes = merge_tables(settings, find_pending_tables(settings), checked)
+    with turn_of(source):
+        drained = drain(settings, through_lsn=through_lsn)
+        checked = check_contracts(settings)
+        outcomes = merge_tables(settings, find_pending_tables(settings), checked)
     publish_drain(drained, outcomes)
     return merged(outcomes)
 

@@ -11,6 +11,7 @@ from connectors.settings import load_settings
 from tasks.artifacts import publish_rebuild
 from tasks.assets import bronze_asset, materializing, silver_asset
 from tasks.lake import find_tables, rebuild_table
+from tasks.turns import turn_of
 
 
 def _run_name() -> str:
@@ -29,8 +30,9 @@ def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[Re
     settings = load_settings()
     source = settings.cdc.source
     reports = []
-    for table in find_tables(settings, tables):
-        rebuild = materializing(rebuild_table, silver_asset(table), bronze_asset(source))
-        reports.append(rebuild(settings, table))
+    with turn_of(source):
+        for table in find_tables(settings, tables):
+            rebuild = materializing(rebuild_table, silver_asset(table), bronze_asset(source))
+            reports.append(rebuild(settings, table))
     publish_rebuild("rebuild", reports)
     return reports

@@ -11,6 +11,7 @@ from connectors.settings import load_settings
 from tasks.artifacts import publish_rebuild
 from tasks.assets import materializing, silver_asset, source_asset
 from tasks.lake import find_tables, resync_table
+from tasks.turns import turn_of
 
 
 def _run_name() -> str:
@@ -29,8 +30,9 @@ def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[Reb
     settings = load_settings()
     source = settings.cdc.source
     reports = []
-    for table in find_tables(settings, tables):
-        resync = materializing(resync_table, silver_asset(table), source_asset(source))
-        reports.append(resync(settings, table))
+    with turn_of(source):
+        for table in find_tables(settings, tables):
+            resync = materializing(resync_table, silver_asset(table), source_asset(source))
+            reports.append(resync(settings, table))
     publish_rebuild("resync", reports)
     return reports

@@ -62,6 +62,8 @@ class PrefectServerService(Service):
             **prefect_environment(self.folder, api_url=None),
             "PREFECT_SERVER_API_HOST": HOST,
             "PREFECT_SERVER_API_PORT": str(self.port),
+            # In memory, which is Prefect's default, a restart forgets who holds a concurrency limit: it stays held.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         }
 
     def is_ready(self) -> bool:

@@ -68,3 +68,28 @@ def other_source(settings):
         connection.execute("CREATE TABLE steady (id int PRIMARY KEY); CREATE TABLE changing (id int PRIMARY KEY)")
         register_source(own)
         yield own, connection
+
+
+HOLDER = """
+import os, signal, sys
+from prefect import flow
+from tasks.turns import turn_of
+
+@flow
+def hold():
+    with turn_of(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+hold()
+"""
+
+
+@pytest.fixture(scope="session")
+def killed_holder(settings):
+    """A source whose turn was held by a flow that was killed; asked for early, it is free again without waiting."""
+    source = f"killed_{uuid.uuid4().hex[:8]}"
+    environment = os.environ | {"PREFECT_API_URL": settings.prefect.api_url}
+    assert (
+        subprocess.run([sys.executable, "-c", HOLDER, source], cwd=ROOT, env=environment, check=False).returncode == -9
+    )
+    return source
