@@ -14,7 +14,8 @@ from prefect.flow_runs import wait_for_flow_run
 from prefect.states import Cancelling
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from connectors.drain import drain_source, drained_batch, merge_table, pending_tables
+from connectors.drain import drain_source, drained_batch
+from connectors.merge import merge_table, pending_tables
 from connectors.postgres.replication import emit_marker
 from tests.crash.audit import Audit
 
