@@ -42,8 +42,9 @@ def publication_name(source: str) -> str:
 
 
 def topic_name(source: str, table: TableName) -> str:
-    """The topic that carries a table's changes; what Kafka allows in no name is `_`."""
-    return _NOT_IN_TOPICS.sub("_", f"{source}.{table.schema}.{table.name}")
+    """The topic that carries a table's changes; what Kafka allows in no name is `_`, twice where it is two in Java."""
+    name = f"{source}.{table.schema}.{table.name}"
+    return _NOT_IN_TOPICS.sub(lambda match: "_" * (len(match[0].encode("utf-16-le")) // 2), name)
 
 
 def marker_topic(source: str) -> str:

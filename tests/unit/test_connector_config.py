@@ -88,6 +88,7 @@ def test_no_database_is_said_so() -> None:
 def test_topics_have_the_characters_kafka_allows() -> None:
     assert topic_name("shop", TableName("public", "orders")) == "shop.public.orders"
     assert topic_name("shop", TableName("Wë", "a b.c")) == "shop.W_.a_b.c"
+    assert topic_name("shop", TableName("public", "🚂s")) == "shop.public.__s"
 
 
 @pytest.mark.parametrize(
