@@ -16,7 +16,7 @@ from connectors.errors import CommitConflict, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import registered_life, registered_versions
-from connectors.lake.layout import LakeLayout
+from connectors.lake.layout import LakeLayout, log_name
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
@@ -41,7 +41,7 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     """
     began = time.monotonic()
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    tables = {topic_name(layout.source, table): str(table) for table in registered_versions(layout)}
+    tables = {topic_name(layout.source, table): log_name(table) for table in registered_versions(layout)}
     epoch = registered_life(layout).epoch
     bronze = BronzeLog(layout)
     messages = batches = 0
@@ -83,7 +83,7 @@ def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
     """Returns how many change events bronze received of each table after a batch."""
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     counts = BronzeLog(layout).count_events(after_batch=batch)
-    return {table: counts.get(str(table), 0) for table in registered_versions(layout)}
+    return {table: counts.get(log_name(table), 0) for table in registered_versions(layout)}
 
 
 def _drain_to(

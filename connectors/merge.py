@@ -8,7 +8,7 @@ from connectors.errors import CommitConflict, ConfigurationError
 from connectors.evolution import ContractCheck
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, SourceLife, registered_life, registered_versions
-from connectors.lake.layout import LakeLayout
+from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.postgres.identifiers import TableName
@@ -30,7 +30,7 @@ def pending_tables(settings: Settings) -> list[TableName]:
     pending = []
     for table, version in registered_versions(layout).items():
         silver = _silver(layout, version, life)
-        newest = max((f.last_batch for f in files.get(str(table), ())), default=0)
+        newest = max((f.last_batch for f in files.get(log_name(table), ())), default=0)
         if silver.batch < newest or silver.progress.floor < _floor(version, life, bronze):
             pending.append(table)
     return pending

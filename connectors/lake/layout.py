@@ -1,7 +1,9 @@
 """Where every table of the lake lies, and what its columns of our own are called."""
 
+import hashlib
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from connectors.postgres.identifiers import TableName
 
@@ -17,6 +19,8 @@ CDC_COLUMNS = (
 """Columns that silver adds to those of the source, in this order, after them."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_LOG_NAME = 255 - len("source_table=")
+_DIGITS = 16
 
 
 def folder(name: str) -> str:
@@ -28,6 +32,20 @@ def folder(name: str) -> str:
     return "".join(
         c if _PLAIN.fullmatch(c) and not c.isupper() else "".join(f"~{b:02x}" for b in c.encode()) for c in name
     )
+
+
+def log_name(table: TableName) -> str:
+    """Name of a table in the change log, whose folders are called by it.
+
+    Where that would be longer than a file system takes a name, its end becomes digits that no other table has.
+    """
+    name = str(table)
+    if len(_in_folder(name)) <= _LONGEST_LOG_NAME:
+        return name
+    kept = name
+    while len(_in_folder(kept)) > _LONGEST_LOG_NAME - _DIGITS - 1:
+        kept = kept[:-1]
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,11 @@ class LakeLayout:
     def rebuild(self, table: TableName) -> str:
         """Where a silver table is made anew, until it takes the old one's place."""
         return f"{self.root}/silver/{self.source}~rebuild/{folder(table.schema)}/{folder(table.name)}"
+
+
+def _in_folder(value: str) -> str:
+    """A partition's value as Delta writes it into the name of a folder."""
+    return quote(value, safe="")
 
 
 def view_name(table: TableName) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from connectors.lake.bronze import BronzeFile, BronzeLog
+from connectors.lake.layout import log_name
 from connectors.lake.silver.merge import SilverTable, SliceReport
 from connectors.lake.silver.progress import UNREAD
 
@@ -34,7 +35,7 @@ def merge_pending(
     elif silver.beginning == UNREAD:
         return
     contract = silver.contract
-    files = bronze.files(after_batch=after_batch, up_to_batch=up_to_batch).get(str(contract.table), [])
+    files = bronze.files(after_batch=after_batch, up_to_batch=up_to_batch).get(log_name(contract.table), [])
     if silver.awaits_rows:
         for part, cut in slices(files, rows=rows, size=size, up_to_batch=up_to_batch):
             silver.merge_rows(part, after_batch=after_batch, up_to_batch=cut)
