@@ -29,7 +29,7 @@ def differences(settings, *tables):
 
 
 def received(settings, table):
-    """The events of a table as bronze has them, in stream order; None for a tombstone."""
+    """The events of a table, by its name in the change log, in stream order; None for a tombstone."""
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     paths = [file.path for file in BronzeLog(layout).files().get(table, ())]
     if not paths:
