@@ -1,15 +1,21 @@
 """Silver made anew from bronze: without the source, beside the old table, switched at once."""
 
 import time
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 
 from deltalake.exceptions import DeltaError
 
 from connectors.errors import CommitConflict, SourceNotReady
+from connectors.evolution import ContractCheck
 from connectors.failpoints import failpoint
+from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout
+from connectors.lake.quarantine import Rules
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import UNREAD, SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
+from connectors.lake.silver.settle import settle_rejected
 from connectors.lake.storage import delete_table, open_table
 from connectors.merge import merge_table, open_silver
 from connectors.postgres.identifiers import TableName
@@ -19,24 +25,34 @@ from connectors.settings import Settings
 _ATTEMPTS = 5
 
 
-def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
+def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractCheck | None = None) -> RebuildReport:
     """Makes a silver table anew from all that bronze holds of it; readers of the old one are not disturbed.
 
     A run that was killed is gone on with by the next one, from the batch that it had reached.
 
+    Args:
+        settings: The source and the lake.
+        table: The source table.
+        checked: Which tables are held, and how far the contracts are known to hold; without it, all of bronze is
+            read by the contracts that the lake has.
+
     Raises:
         CommitConflict: Merges of this table won every race.
         ConfigurationError: There is no such table in this source.
-        ContractMismatch: The new table would have two rows of one key.
+        ContractMismatch: The new table would have two rows of one key, or the table is held.
         SourceNotReady: The table's rows were not all read yet.
     """
     began = time.monotonic()
-    silver = open_silver(settings, table)
-    beside = LakeLayout(settings.lake.root, settings.cdc.source).rebuild(table)
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    silver, rules = open_silver(settings, table), rules_of_now(layout, table)
+    beside = layout.rebuild(table)
     _discard_stale(silver, beside)
     changes = 0
     for attempt in range(1, _ATTEMPTS + 1):
-        changes += merge_table(settings, table, into=beside).changes
+        if checked is not None:
+            # What silver has merged was checked.
+            checked = replace(checked, up_to_batch=max(checked.up_to_batch, silver.batch))
+        changes += merge_table(settings, table, checked=checked, into=beside).changes
         new = open_silver(settings, table, at=beside)
         _require_rows(new)
         rows, differing = compare_rows(silver.reload(), new)
@@ -47,8 +63,18 @@ def rebuild_silver(settings: Settings, table: TableName) -> RebuildReport:
             if attempt == _ATTEMPTS:
                 raise
     failpoint("silver-replaced")
+    settle_rejected(layout, new, rules=rules, silver_version=silver.table.version())
     delete_table(beside)
     return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
+
+
+def rules_of_now(layout: LakeLayout, table: TableName) -> Rules:
+    """Returns by what messages of a table are read now."""
+    try:
+        release = version("lakehouse-flows")
+    except PackageNotFoundError:
+        release = "not installed"
+    return Rules(latest_versions(layout)[table].version, release)
 
 
 def _require_rows(new: SilverTable) -> None:

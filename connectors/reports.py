@@ -67,6 +67,25 @@ class RebuildReport:
 
 
 @dataclass(frozen=True)
+class ReplayReport:
+    """What became of the rejected messages of one table.
+
+    Attributes:
+        table: The source table.
+        replayed: Messages that silver shows now.
+        superseded: Messages whose place something newer has taken.
+        rejected: Messages that still can't be read.
+        seconds: Duration.
+    """
+
+    table: TableName
+    replayed: int
+    superseded: int
+    rejected: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TableComparison:
     """What the comparison of one table found.
 

@@ -5,6 +5,15 @@ from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
 from flows.rebuild_silver import rebuild_silver
 from flows.reconcile_tables import reconcile_tables
+from flows.replay_quarantine import replay_quarantine
 from flows.resync_tables import resync_tables
 
-__all__ = ["build_marts", "drain_cdc", "lakehouse", "rebuild_silver", "reconcile_tables", "resync_tables"]
+__all__ = [
+    "build_marts",
+    "drain_cdc",
+    "lakehouse",
+    "rebuild_silver",
+    "reconcile_tables",
+    "replay_quarantine",
+    "resync_tables",
+]

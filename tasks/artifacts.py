@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from prefect.artifacts import create_markdown_artifact
 
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport, RebuildReport, TableComparison
+from connectors.reports import DrainReport, MergeReport, RebuildReport, ReplayReport, TableComparison
 
 _LEGEND = """\
 - **changes**: row changes applied to the table, or kept in its history.
 - **rejected**: messages that could not be read; they are kept, with the reason, in the lake's quarantine.
 - **up to batch**: number of the last portion of the change log that the table now shows.
+"""
+
+_REPLAY_LEGEND = """\
+- **replayed**: messages that the table shows now.
+- **superseded**: messages whose place something newer has taken.
+- **rejected**: messages that still can't be read.
 """
 
 
@@ -90,6 +96,24 @@ def render_reconciliation(source: str, comparisons: Sequence[TableComparison]) -
         keys = [(str(found.table), _cell("; ".join(found.keys))) for found in wrong]
         parts += ["### The first rows that differ", *(f"**{table}**: {named}" for table, named in keys)]
     return "\n\n".join(parts)
+
+
+def publish_replay(reports: Sequence[ReplayReport]) -> None:
+    """Shows what became of rejected messages."""
+    create_markdown_artifact(
+        render_replay(reports), key="replay-quarantine", description="What became of messages that were tried again."
+    )
+
+
+def render_replay(reports: Sequence[ReplayReport]) -> str:
+    """Writes the page of messages that were tried again, in Markdown."""
+    if not reports:
+        return "## Messages tried again\n\nNothing was rejected."
+    head = ("table", "replayed", "superseded", "rejected", "seconds")
+    rows = [
+        (str(r.table), f"{r.replayed:,}", f"{r.superseded:,}", f"{r.rejected:,}", f"{r.seconds:.1f}") for r in reports
+    ]
+    return f"## Messages tried again\n\n{_table(head, rows)}\n\n{_REPLAY_LEGEND}"
 
 
 def publish_build(nodes: Sequence[DbtNode]) -> None:

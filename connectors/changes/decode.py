@@ -12,7 +12,7 @@ from connectors.changes.envelope import OLD_KEY_HEADER, structure
 from connectors.changes.events import OPERATIONS
 from connectors.debezium.config import AFTER_HEADER, EPOCH_HEADER
 from connectors.debezium.placeholder import written
-from connectors.postgres.identifiers import quote_literal
+from connectors.postgres.identifiers import TableName, quote_literal
 
 _MICROSECONDS = 1000
 _NO_MESSAGES = """(SELECT NULL::VARCHAR AS source_table, NULL::BIGINT AS batch, NULL::VARCHAR AS topic_id,
@@ -22,11 +22,19 @@ _NO_MESSAGES = """(SELECT NULL::VARCHAR AS source_table, NULL::BIGINT AS batch, 
 
 @dataclass(frozen=True)
 class Messages:
-    """Which messages of bronze to decode: those of some files with `after_batch < batch <= up_to_batch`."""
+    """Which messages to decode: those of some files with `after_batch < batch <= up_to_batch`.
+
+    Attributes:
+        files: Files of bronze, which hold one table each, or of the quarantine.
+        after_batch: The last batch to leave out.
+        up_to_batch: The last batch to decode.
+        table: The only table to decode.
+    """
 
     files: Sequence[str]
     after_batch: int
     up_to_batch: int
+    table: TableName | None = None
 
     @property
     def sql(self) -> str:
@@ -34,9 +42,10 @@ class Messages:
         if not self.files:
             return _NO_MESSAGES
         files = names(quote_literal(f) for f in self.files)
+        of_table = "" if self.table is None else f" AND source_table = {quote_literal(str(self.table))}"
         return (
             f"(SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
-            f" WHERE batch > {self.after_batch} AND batch <= {self.up_to_batch})"
+            f" WHERE batch > {self.after_batch} AND batch <= {self.up_to_batch}{of_table})"
         )
 
 
@@ -96,8 +105,11 @@ WITH received AS (
 ), typed AS (
     SELECT *, {values} FROM flagged
 )
-SELECT batch, topic_id, stream_partition, stream_offset, _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op,
-    _cdc_committed_at, old_key, ends_snapshot, was_read_beside, strange_shape,
+SELECT batch, topic_id, stream_partition, stream_offset,
+    -- No change without an LSN has a position: it is not to be taken for one at the very beginning.
+    CASE WHEN lsn IS NOT NULL OR _cdc_op = 'r' THEN _cdc_epoch END AS _cdc_epoch,
+    _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op, _cdc_committed_at,
+    old_key, ends_snapshot, was_read_beside, strange_shape,
     {_outputs(columns, both_images=both_images)},
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed

@@ -12,7 +12,8 @@ from connectors.changes.markers import Marker
 from connectors.changes.order import POSITION, is_newer, newest_first
 
 _SOURCE = ("topic_id", "stream_partition", "stream_offset")
-_UNKNOWN_VALUE = "a value that the change leaves out is not known"
+UNKNOWN_VALUE = "a value that the change leaves out is not known"
+"""Why a change is rejected that can be read."""
 
 
 def has_kept(connection: duckdb.DuckDBPyConnection, columns: Columns) -> bool:
@@ -95,7 +96,7 @@ SELECT {names(_SOURCE)}, all_deletes > deletes AS is_deleted_later FROM told WHE
 )
 """)
     connection.execute(
-        f"INSERT INTO rejected SELECT {names(_SOURCE)}, '{_UNKNOWN_VALUE}' FROM unknown WHERE NOT is_deleted_later"
+        f"INSERT INTO rejected SELECT {names(_SOURCE)}, '{UNKNOWN_VALUE}' FROM unknown WHERE NOT is_deleted_later"
     )
     connection.execute(f"DELETE FROM changes WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM unknown)")
 

@@ -80,6 +80,11 @@ class LakeLayout:
         """Messages that could not be read, with the reason."""
         return f"{self.root}/quarantine/{self.source}/rejected"
 
+    @property
+    def replays(self) -> str:
+        """What became of the messages in quarantine when they were tried again."""
+        return f"{self.root}/quarantine/{self.source}/replays"
+
     def silver(self, table: TableName) -> str:
         """The current rows of a source table."""
         return f"{self.root}/silver/{self.source}/{folder(table.schema)}/{folder(table.name)}"

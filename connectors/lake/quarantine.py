@@ -1,6 +1,11 @@
-"""Quarantine: messages that could not be read, whole, with the reason."""
+"""Quarantine: messages that could not be read, whole, with the reason; and what became of them when tried again.
+
+Two tables that are only ever appended to: the messages, and the outcomes. The newest outcome of a message counts, by
+the version of silver that it came with; a message without one is rejected.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +16,7 @@ from connectors.changes.decode import Messages
 from connectors.lake.bronze import SCHEMA as BRONZE
 from connectors.lake.commits import committing, reached, with_progress
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import ensure_table
+from connectors.lake.storage import data_files, ensure_table, open_table
 from connectors.postgres.identifiers import TableName, quote_literal
 
 SCHEMA = pa.schema(
@@ -21,6 +26,40 @@ SCHEMA = pa.schema(
         ("rejected_at", pa.timestamp("us", tz="UTC")),
     ]
 )
+ADDRESS = ("topic_id", "stream_partition", "stream_offset")
+"""Columns that tell the messages of a table apart."""
+
+_REPLAYS = pa.schema(
+    [
+        ("source_table", pa.string()),
+        *(BRONZE.field(name) for name in ADDRESS),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("contract_version", pa.int64()),
+        ("release", pa.string()),
+        ("silver_version", pa.int64()),
+        ("tried_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """By what messages are read.
+
+    Attributes:
+        contract_version: Version of the table contract.
+        release: Version of this library.
+    """
+
+    contract_version: int
+    release: str
+
+    @property
+    def tried(self) -> str:
+        """The condition that a message in quarantine was last tried by these rules."""
+        rules = f"{self.contract_version}, {quote_literal(self.release)}"
+        return f'(contract_version, "release") IS NOT DISTINCT FROM ({rules})'
 
 
 def quarantine_rejected(
@@ -28,25 +67,90 @@ def quarantine_rejected(
 ) -> int:
     """Keeps the messages named in the table `rejected` (their stream address and `reason`); returns how many are new.
 
-    Commits how far the source table got in the same commit: a merge that is run again adds nothing twice.
+    A merge that is run again, or into another table, adds nothing twice.
 
     Raises:
         CommitConflict: Another merge committed first; run this one again.
     """
     target = ensure_table(layout.quarantine, SCHEMA)
     name = f"v1/batch/{table}"
-    done = reached(target, name) or 0
-    rows = connection.sql(_select(table, messages, after_batch=done)).to_arrow_table().cast(SCHEMA)
+    # In every commit, so that of two merges that both find a message one has to look again.
+    progress = {name: max(reached(target, name) or 0, messages.up_to_batch)}
+    _open(connection, "kept", layout.quarantine, SCHEMA)
+    rows = connection.sql(_select(table, messages)).to_arrow_table().cast(SCHEMA)
     if len(rows) > 0:
         with committing(target):
-            write_deltalake(target, rows, mode="append", commit_properties=with_progress({name: messages.up_to_batch}))
+            write_deltalake(target, rows, mode="append", commit_properties=with_progress(progress))
     return len(rows)
 
 
-def _select(table: TableName, messages: Messages, *, after_batch: int) -> str:
+def quarantined_messages(layout: LakeLayout, table: TableName, *, up_to_batch: int) -> Messages:
+    """Returns the messages of a table that were ever rejected."""
+    found = open_table(layout.quarantine)
+    files = [] if found is None else [f["path"] for f in data_files(layout.quarantine, found)]
+    return Messages(files, 0, up_to_batch, table)
+
+
+def open_quarantine(connection: duckdb.DuckDBPyConnection, layout: LakeLayout) -> None:
+    """Makes the view `quarantined`: the messages with `outcome`, newest `reason`, and how they were tried last."""
+    _open(connection, "kept", layout.quarantine, SCHEMA)
+    _open(connection, "replays", layout.replays, _REPLAYS)
+    same = ("source_table", *ADDRESS)
+    connection.execute(f"""
+CREATE OR REPLACE TEMP VIEW quarantined AS
+SELECT kept.* EXCLUDE (reason), coalesce(tried.outcome, 'rejected') AS outcome,
+    coalesce(tried.reason, kept.reason) AS reason, contract_version, "release", silver_version, tried_at
+FROM kept LEFT JOIN (
+    FROM replays
+    QUALIFY row_number() OVER (PARTITION BY {names(same)} ORDER BY silver_version DESC, tried_at DESC) = 1
+) AS tried USING ({names(same)})
+""")
+
+
+def record_outcomes(
+    connection: duckdb.DuckDBPyConnection, layout: LakeLayout, table: TableName, *, rules: Rules, silver_version: int
+) -> None:
+    """Appends what the table `judged` says (stream address, `outcome`, `reason`) where it says something new."""
+    open_quarantine(connection, layout)
+    computed = {
+        "outcome": "judged.outcome",
+        "reason": "judged.reason",
+        "contract_version": str(rules.contract_version),
+        "release": quote_literal(rules.release),
+        "silver_version": str(silver_version),
+        "tried_at": "now()",
+    }
+    columns = (f'{computed[n]} AS "{n}"' if n in computed else n for n in _REPLAYS.names)
+    # Of what is settled already, it is no news in which way.
+    query = f"""
+SELECT {names(columns)} FROM judged JOIN quarantined AS q USING ({names(ADDRESS)})
+WHERE source_table = {quote_literal(str(table))}
+    AND if(judged.outcome = 'rejected',
+        NOT (q.outcome = 'rejected' AND q.reason = judged.reason AND {rules.tried}), q.outcome = 'rejected')
+"""
+    rows = connection.sql(query).to_arrow_table().cast(_REPLAYS)
+    if len(rows) > 0:
+        target = ensure_table(layout.replays, _REPLAYS)
+        with committing(target):
+            write_deltalake(target, rows, mode="append")
+
+
+def _open(connection: duckdb.DuckDBPyConnection, name: str, uri: str, schema: pa.Schema) -> None:
+    """Makes the view of a table's rows, at its newest version."""
+    table = open_table(uri)
+    files = [] if table is None else [quote_literal(f["path"]) for f in data_files(uri, table)]
+    if files:
+        rows = f"read_parquet([{names(files)}], hive_partitioning = false)"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {rows}")
+    else:
+        connection.register(name, schema.empty_table())
+
+
+def _select(table: TableName, messages: Messages) -> str:
     computed: dict[str, str] = {"source_table": quote_literal(str(table)), "rejected_at": "now()"}
     columns: Sequence[str] = [f"{computed[n]} AS {n}" if n in computed else n for n in SCHEMA.names]
     return (
-        f"SELECT {names(columns)} FROM {messages.sql} "
-        f"JOIN rejected USING (topic_id, stream_partition, stream_offset) WHERE batch > {after_batch}"
+        f"SELECT {names(columns)} FROM {messages.sql} JOIN rejected USING ({names(ADDRESS)})"
+        f" WHERE ({names(ADDRESS)}) NOT IN"
+        f" (SELECT ({names(ADDRESS)}) FROM kept WHERE source_table = {computed['source_table']})"
     )

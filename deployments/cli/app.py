@@ -11,6 +11,7 @@ from deployments.cli import (
     deploy_commands,
     drain_commands,
     generate_commands,
+    quarantine_commands,
     query_commands,
     reconcile_commands,
     repair_commands,
@@ -47,5 +48,6 @@ source_commands.add_to(app)
 drain_commands.add_to(app)
 reconcile_commands.add_to(app)
 repair_commands.add_to(app)
+quarantine_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

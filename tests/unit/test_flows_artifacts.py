@@ -2,8 +2,16 @@
 
 from connectors.errors import ContractMismatch
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport, RebuildReport, TableComparison
-from tasks.artifacts import DbtNode, format_lsn, render_build, render_drain, render_rebuild, render_reconciliation
+from connectors.reports import DrainReport, MergeReport, RebuildReport, ReplayReport, TableComparison
+from tasks.artifacts import (
+    DbtNode,
+    format_lsn,
+    render_build,
+    render_drain,
+    render_rebuild,
+    render_reconciliation,
+    render_replay,
+)
 
 ORDERS = TableName("public", "orders")
 ODD = TableName("public", "odd|name")
@@ -48,6 +56,12 @@ def test_reconciliation_page_names_the_rows_that_differ():
     assert "| public.orders | 1,200 | 1,200 | 0 |" in page
     assert "**public.odd|name**: missing id=a\\|b" in page
     assert "Every table equals its source." in render_reconciliation("shop", [same])
+
+
+def test_replay_page_shows_what_became_of_messages():
+    report = ReplayReport(table=ORDERS, replayed=1200, superseded=3, rejected=1, seconds=1.26)
+    assert "| public.orders | 1,200 | 3 | 1 | 1.3 |" in render_replay([report])
+    assert "Nothing was rejected." in render_replay([])
 
 
 def test_build_page_shows_failures_first():

@@ -63,10 +63,10 @@ class SilverTable:
         self.beginning = beginning
         self.read_until = read_until
         self.contract = contract
-        self._placeholder = placeholder
-        self._columns: Columns = columns_of(contract)
+        self.placeholder = placeholder
+        self.columns: Columns = columns_of(contract)
         self.uri = uri or layout.silver(contract.table)
-        self.schema = silver_schema(contract, self._columns)
+        self.schema = silver_schema(contract, self.columns)
         self.reload()
 
     def reload(self) -> Self:
@@ -107,7 +107,7 @@ class SilverTable:
             self._check_shape(connection)
             # The merge of the changes sends them to quarantine.
             connection.execute("DELETE FROM changes WHERE reason IS NOT NULL")
-            fold_changes(connection, self._columns)
+            fold_changes(connection, self.columns)
             self._write(connection, None, up_to_batch=self.batch)
 
     def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int, through: Marker | None = None) -> SliceReport:
@@ -135,7 +135,7 @@ class SilverTable:
             if self.contract.key:
                 read_until = self.read_until if self._was_read_beside else NO_MARKER
                 fold_with_stored(
-                    connection, self.table, uri=self.uri, columns=self._columns, floor=floor, read_until=read_until
+                    connection, self.table, uri=self.uri, columns=self.columns, floor=floor, read_until=read_until
                 )
             rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
             failpoint("quarantined")
@@ -152,7 +152,7 @@ class SilverTable:
         with duckdb_connection(self._layout.root) as connection:
             self._decode(connection, Messages([], self.batch, self.batch))
             if self.contract.key:
-                fold_changes(connection, self._columns)
+                fold_changes(connection, self.columns)
             self._write(connection, Floor(position), up_to_batch=self.batch)
 
     def _adopt_columns(self) -> None:
@@ -161,13 +161,15 @@ class SilverTable:
             uri=self.uri,
             schema=self.schema,
             contract=self.contract,
-            columns=self._columns,
+            columns=self.columns,
             progress=self.progress.as_transactions(),
         )
 
     def _hold(self, connection: duckdb.DuckDBPyConnection, messages: Messages, through: Marker) -> int:
         """Takes out of `changes` what was committed after the marker; returns the last batch without such changes."""
-        condition = f"(_cdc_epoch, _cdc_prev_commit_lsn) >= ({through.epoch}, {through.lsn})"
+        # What has no position is on its way to the quarantine, and holds up nothing.
+        later = f"(_cdc_epoch, _cdc_prev_commit_lsn) >= ({through.epoch}, {through.lsn})"
+        condition = f"_cdc_epoch IS NOT NULL AND {later}"
         [(first,)] = connection.execute(f"SELECT min(batch) FROM changes WHERE {condition}").fetchall()
         connection.execute(f"DELETE FROM changes WHERE {condition}")
         return messages.up_to_batch if first is None else int(first) - 1
@@ -179,7 +181,7 @@ class SilverTable:
         them, and they may be newer than the changes that they would be merged among.
         """
         has_key = bool(self.contract.key)
-        query = decode_sql(self._columns, messages, placeholder=self._placeholder, both_images=not has_key)
+        query = decode_sql(self.columns, messages, placeholder=self.placeholder, both_images=not has_key)
         connection.execute(f"CREATE TEMP TABLE changes AS {query}")
         own = f"(_cdc_epoch, _cdc_prev_commit_lsn) = ({names(map(str, self.beginning.floor[:2]))})"
         connection.execute(f"DELETE FROM changes WHERE was_read_beside AND _cdc_op = 'r' AND NOT {own}")
@@ -214,7 +216,7 @@ class SilverTable:
             self.table,
             uri=self.uri,
             schema=self.schema,
-            columns=self._columns,
+            columns=self.columns,
             floor=floor,
             progress=progress.as_transactions(),
         )

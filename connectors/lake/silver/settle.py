@@ -1,0 +1,67 @@
+"""What became of rejected messages, once all of bronze was read again in order: silver tells."""
+
+import duckdb
+
+from connectors.changes.columns import names
+from connectors.changes.decode import decode_sql
+from connectors.changes.left_out import UNKNOWN_VALUE
+from connectors.changes.order import is_below, is_newer
+from connectors.lake.layout import LakeLayout
+from connectors.lake.quarantine import ADDRESS, Rules, quarantined_messages, record_outcomes
+from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.stored import read_stored
+from connectors.lake.storage import duckdb_connection
+from connectors.postgres.identifiers import quote_literal
+
+
+def settle_rejected(layout: LakeLayout, silver: SilverTable, *, rules: Rules, silver_version: int) -> None:
+    """Records what became of the rejected messages of a table that was made anew.
+
+    Args:
+        layout: The lake.
+        silver: The table, of all that bronze holds up to its batch.
+        rules: By what it was read.
+        silver_version: Delta version of silver that has its rows.
+
+    Raises:
+        CommitConflict: Another run recorded first, and kept doing so.
+    """
+    with duckdb_connection(layout.root) as connection:
+        judge_rejected(connection, layout, silver)
+        record_outcomes(connection, layout, silver.contract.table, rules=rules, silver_version=silver_version)
+
+
+def judge_rejected(connection: duckdb.DuckDBPyConnection, layout: LakeLayout, silver: SilverTable) -> None:
+    """Makes the table `judged`: stream address, `outcome` and `reason` of the messages that were ever rejected.
+
+    Replayed: silver shows the change, or has it in its history. Superseded: something newer took its place, a later
+    change of the row, a truncation, or a reading of the whole table. Rejected: silver is not past it.
+    """
+    columns, contract = silver.columns, silver.contract
+    messages = quarantined_messages(layout, contract.table, up_to_batch=silver.batch)
+    query = decode_sql(columns, messages, placeholder=silver.placeholder, both_images=not contract.key)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE changes AS {query}")
+    stored, not_reached, passed = "", "FALSE", "FALSE"
+    if contract.key:
+        keys = f"SELECT {columns.keys} FROM changes WHERE reason IS NULL AND _cdc_op <> 't'"
+        read_stored(connection, silver.table, uri=silver.uri, columns=columns, keys=keys)
+        stored = f"LEFT JOIN stored USING ({columns.keys})"
+        not_reached = f"stored._cdc_epoch IS NULL OR {is_newer('changes', 'stored')}"
+        passed = is_newer("stored", "changes")
+    gone = f"changes.batch <= {silver.beginning.batch} OR {is_below('changes', silver.progress.floor)}"
+    connection.execute(f"""
+CREATE OR REPLACE TEMP TABLE judged AS
+SELECT {names(ADDRESS)}, if(outcome = 'rejected', coalesce(reason, {quote_literal(UNKNOWN_VALUE)}), NULL) AS reason,
+    outcome
+FROM (
+    SELECT {names(f"changes.{name}" for name in (*ADDRESS, "reason"))}, CASE
+        WHEN {gone} THEN 'superseded'
+        WHEN reason IS NOT NULL THEN 'rejected'
+        WHEN changes._cdc_op = 't' THEN 'replayed'
+        WHEN {not_reached} THEN 'rejected'
+        WHEN {passed} THEN 'superseded'
+        ELSE 'replayed'
+    END AS outcome
+    FROM changes {stored}
+)
+""")

@@ -1,0 +1,195 @@
+"""Messages that could not be read: what there is, and trying them again by the contract and the rules of now.
+
+A message is never merged alone: changes behind it may have taken a value from a row that it would have changed. So
+whatever can be read now is read in its place, by a rebuild of its table.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connectors.changes.left_out import UNKNOWN_VALUE
+from connectors.errors import TerminalError
+from connectors.evolution import ContractCheck
+from connectors.lake.contract_log import captured_tables
+from connectors.lake.layout import LakeLayout
+from connectors.lake.quarantine import ADDRESS, open_quarantine, record_outcomes
+from connectors.lake.silver.settle import judge_rejected
+from connectors.lake.storage import duckdb_connection
+from connectors.merge import open_silver
+from connectors.postgres.identifiers import TableName
+from connectors.rebuild import rebuild_silver, rules_of_now
+from connectors.reports import ReplayReport
+from connectors.settings import Settings
+
+
+@dataclass(frozen=True)
+class RejectedGroup:
+    """Rejected messages of one table, with one reason.
+
+    Attributes:
+        table: The source table.
+        reason: Why they can't be read, without the value.
+        messages: How many there are.
+        first_at: When the first one was rejected.
+        last_at: When the last one was.
+    """
+
+    table: str
+    reason: str
+    messages: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class QuarantinedMessage:
+    """One message in quarantine.
+
+    Attributes:
+        topic_id: The topic's id.
+        stream_partition: Stream partition.
+        stream_offset: Offset.
+        batch: Batch of bronze that holds it, too.
+        key: As received.
+        value: As received.
+        headers: As received.
+        outcome: `rejected`, `replayed` or `superseded`.
+        reason: Why it can't be read, or could not.
+        rejected_at: When it was first rejected.
+        tried_at: When it was tried again last.
+        contract_version: By which version of the table contract that was.
+        release: By which version of this library.
+    """
+
+    topic_id: str
+    stream_partition: int
+    stream_offset: int
+    batch: int
+    key: bytes | None
+    value: bytes
+    headers: dict[str, bytes]
+    outcome: str
+    reason: str
+    rejected_at: datetime
+    tried_at: datetime | None
+    contract_version: int | None
+    release: str | None
+
+
+def rejected_groups(settings: Settings) -> list[RejectedGroup]:
+    """Returns how many messages are rejected, by table and reason."""
+    rows = _query(
+        settings,
+        """
+SELECT source_table, split_part(reason, ': ', 1) AS reason, count(*), min(rejected_at), max(rejected_at)
+FROM quarantined WHERE outcome = 'rejected' GROUP BY ALL ORDER BY ALL
+""",
+    )
+    return [RejectedGroup(*row) for row in rows]
+
+
+def rejected_tables(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
+    """Returns the captured tables that patterns mean and that have rejected messages.
+
+    Raises:
+        ConfigurationError: The source is not registered, or no captured table is meant.
+    """
+    chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns)
+    rejected = {group.table for group in rejected_groups(settings)}
+    return [table for table in chosen if str(table) in rejected]
+
+
+def quarantined_messages(
+    settings: Settings, table: TableName, *, limit: int, every: bool = False
+) -> list[QuarantinedMessage]:
+    """Returns the rejected messages of a table, the oldest first; with `every` those, too, that were settled since."""
+    columns = ", ".join(f'"{name}"' for name in QuarantinedMessage.__dataclass_fields__)
+    rows = _query(
+        settings,
+        f"""
+SELECT {columns} FROM quarantined WHERE source_table = $table AND ($every OR outcome = 'rejected')
+ORDER BY batch, stream_partition, stream_offset LIMIT $limit
+""",  # noqa: S608 - names of our own
+        table=str(table),
+        every=every,
+        limit=limit,
+    )
+    return [QuarantinedMessage(*row) for row in rows]
+
+
+def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck | None = None) -> ReplayReport:
+    """Tries the rejected messages of a table again; those that can be read now are merged in their place.
+
+    Run twice, the second run finds nothing to do. Killed, it is run again.
+
+    Args:
+        settings: The source and the lake.
+        table: The source table.
+        checked: Which tables are held; without it, the contracts that the lake has are trusted.
+
+    Raises:
+        CommitConflict: Merges of this table won every race.
+        ConfigurationError: There is no such table in this source.
+        ContractMismatch: The table changed at the source; it is held.
+    """
+    began = time.monotonic()
+    before = _outcomes(settings, table)
+    were_open = {address for address, outcome in before.items() if outcome == "rejected"}
+    if were_open and not _try_alone(settings, table):
+        rebuild_silver(settings, table, checked=checked)
+    now = [outcome for address, outcome in _outcomes(settings, table).items() if address in were_open]
+    replayed, superseded, rejected = (now.count(outcome) for outcome in ("replayed", "superseded", "rejected"))
+    return ReplayReport(table, replayed, superseded, rejected, time.monotonic() - began)
+
+
+def require_none_rejected(reports: Iterable[ReplayReport]) -> None:
+    """Does nothing if every message was settled.
+
+    Raises:
+        TerminalError: Messages are still rejected.
+    """
+    left = {str(report.table): report.rejected for report in reports if report.rejected}
+    if left:
+        raise TerminalError(
+            f"{sum(left.values())} messages can't be read yet: {', '.join(f'{n} of {t}' for t, n in left.items())}",
+            hint="`lakehouse quarantine show TABLE` says why; `lakehouse resync TABLE` reads the rows as they are now",
+        )
+
+
+def _try_alone(settings: Settings, table: TableName) -> bool:
+    """Whether no rejected message can be read by now; then records why not."""
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    silver, rules = open_silver(settings, table), rules_of_now(layout, table)
+    with duckdb_connection(layout.root) as connection:
+        judge_rejected(connection, layout, silver)
+        open_quarantine(connection, layout)
+        # Whether a value that was left out is known by now, only a rebuild tells; the same rules tell the same.
+        query = f"""
+SELECT count(*) FROM judged JOIN quarantined AS q USING ({", ".join(ADDRESS)})
+WHERE source_table = $table AND q.outcome = 'rejected'
+    AND (judged.outcome <> 'rejected' OR (judged.reason = $unknown AND NOT (q.reason = $unknown AND {rules.tried})))
+"""  # noqa: S608 - names of our own
+        found = connection.execute(query, {"table": str(table), "unknown": UNKNOWN_VALUE}).fetchall()
+        [(readable,)] = found
+        if readable == 0:
+            record_outcomes(connection, layout, table, rules=rules, silver_version=silver.table.version())
+    return bool(readable == 0)
+
+
+def _outcomes(settings: Settings, table: TableName) -> dict[tuple[Any, ...], str]:
+    rows = _query(
+        settings,
+        f"SELECT {', '.join(ADDRESS)}, outcome FROM quarantined WHERE source_table = $table",  # noqa: S608 - as above
+        table=str(table),
+    )
+    return {tuple(address): outcome for *address, outcome in rows}
+
+
+def _query(settings: Settings, sql: str, **parameters: str | int) -> list[tuple[Any, ...]]:
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    with duckdb_connection(layout.root) as connection:
+        open_quarantine(connection, layout)
+        return connection.execute(sql, parameters).fetchall()

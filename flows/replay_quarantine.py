@@ -1,0 +1,51 @@
+"""Messages that could not be read, tried again."""
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from connectors.reports import ReplayReport
+from connectors.settings import load_settings
+from tasks.artifacts import publish_replay
+from tasks.assets import bronze_asset, materializing, silver_asset
+from tasks.cdc import check_contracts
+from tasks.lake import find_rejected_tables, replay_table
+from tasks.turns import turn_of
+
+
+def _run_name() -> str:
+    return f"replay {', '.join(flow_run.parameters['tables'])}"
+
+
+@flow(name="replay-quarantine", flow_run_name=_run_name)
+def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list[ReplayReport]:
+    """Tries rejected messages again, by the contract and the rules of now: after an upgrade, or after a resync.
+
+    Where a message can be read now, its table is made anew from bronze, so that the message counts in its place.
+    The run fails if a message stays rejected.
+
+    Args:
+        tables: Tables, as `schema.table` patterns with `*` and `?`.
+    """
+    # Imported by the run, as to deploy or to show a flow takes none of it.
+    from connectors.quarantine import require_none_rejected  # noqa: PLC0415 - start-up time
+
+    settings = load_settings()
+    source = settings.cdc.source
+    outcomes = []
+    with turn_of(source):
+        if chosen := find_rejected_tables(settings, tables):
+            checked = check_contracts(settings)
+        for table in chosen:
+            replay = materializing(replay_table, silver_asset(table), bronze_asset(source))
+            outcomes.append(replay(settings, table, checked=checked, return_state=True).result(raise_on_failure=False))
+    reports = [outcome for outcome in outcomes if isinstance(outcome, ReplayReport)]
+    publish_replay(reports)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            # A table that is held did not hold up the others.
+            raise outcome
+    require_none_rejected(reports)
+    return reports
