@@ -122,9 +122,10 @@ class Connector:
         rows = list(self._database.rows.values())
         last = len(rows) - 1
         flags = ("last_in_data_collection" if n == last else "true" for n in range(len(rows)))
-        return [self._read(row, lsn=lsn, snapshot=flag) for row, flag in zip(rows, flags, strict=True)]
+        return [self.read(row, lsn=lsn, snapshot=flag) for row, flag in zip(rows, flags, strict=True)]
 
-    def _read(self, row, **source):
+    def read(self, row, **source):
+        """The event of a row as a snapshot reads it."""
         return event("r", row, key=self._key(row.get("id")), prev=self._last_commit, epoch=self.epoch, **source)
 
     def _messages(self, entry):
@@ -144,7 +145,7 @@ class Connector:
         if watermark.rows is None or passed is None:
             return []
         rows = [row for key, row in watermark.rows.items() if key not in passed]
-        return [self._read(row, lsn=None, snapshot="incremental") for row in rows]
+        return [self.read(row, lsn=None, snapshot="incremental") for row in rows]
 
     def _change(self, change):
         after, before = change.row, None
