@@ -73,6 +73,9 @@ class World:
         contracts = open_table(ours.contracts).to_pyarrow_table()
         changed = {str(table) for table in select(self._changed(), latest_contracts(ours))}
         wanted = contracts.filter(pc.is_in(contracts["table"], pa.array(changed, pa.string())))
+        # Batches are numbered by each lake: what our bronze had before a table was read anew says nothing of theirs.
+        number = wanted.schema.get_field_index("begin_batch")
+        wanted = wanted.set_column(number, wanted.field(number), pa.array([0] * len(wanted), pa.int64()))
         write_deltalake(theirs.contracts, wanted, storage_options=storage_options(root))
         epochs = open_table(ours.epochs).to_pyarrow_table()
         write_deltalake(theirs.epochs, epochs, storage_options=storage_options(root))
