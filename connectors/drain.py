@@ -71,7 +71,7 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
                 Event().wait(_MARKER_LOOK_SECONDS)
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
-    return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began)
+    return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began, bronze.version)
 
 
 def drained_batch(settings: Settings) -> int:

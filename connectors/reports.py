@@ -1,6 +1,7 @@
 """What an operation on the lake came to: values alone, so that who shows them need not import what does the work."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from connectors.postgres.identifiers import TableName
 
@@ -15,6 +16,7 @@ class DrainReport:
         batches: Micro-batches committed by this run.
         through_lsn: Everything the source committed before this LSN is in bronze; zero if no marker was drained yet.
         seconds: Duration.
+        version: Delta version of bronze afterwards.
     """
 
     source: str
@@ -22,6 +24,7 @@ class DrainReport:
     batches: int
     through_lsn: int
     seconds: float
+    version: int
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,35 @@ class TableComparison:
     silver_rows: int
     mismatches: int
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What a silver table holds.
+
+    Attributes:
+        table: The source table.
+        version: Version of the Delta table.
+        rows: Rows that readers see.
+        newest_change: When the newest change that it shows was committed in the source; None while it is empty.
+    """
+
+    table: TableName
+    version: int
+    rows: int
+    newest_change: datetime | None
+
+
+@dataclass(frozen=True)
+class SourceLag:
+    """How far capturing is behind the source's log.
+
+    Attributes:
+        behind_bytes: Log that Debezium has not confirmed yet; None if there is no slot.
+        retained_bytes: Log that the server keeps on its disk for it; None if there is no slot, or its log is gone.
+        reading: Debezium reads from the slot now.
+    """
+
+    behind_bytes: int | None
+    retained_bytes: int | None
+    reading: bool

@@ -66,6 +66,7 @@ class CdcSettings(_Group):
         pattern=r"^[a-z][a-z0-9_]{0,39}$",
         description="Name of the source: prefix of topics, slot, publication and lake folders.",
     )
+    owner: str = Field("data", min_length=1, description="Who answers for the source's tables in the lake: a team.")
     tables: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.*",), description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`."
     )

@@ -1,5 +1,6 @@
 """From the source's change stream to silver, once."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from prefect import flow
@@ -9,9 +10,12 @@ from connectors.errors import TerminalError
 from connectors.postgres.identifiers import TableName
 from connectors.reports import MergeReport
 from connectors.settings import Settings, load_settings
-from tasks.artifacts import publish_drain
-from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
+from tasks.artifacts import publish_drain, publish_freshness
+from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
 from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table
+from tasks.cost import Meter
+from tasks.events import emit_moved
+from tasks.quality import measure_freshness
 from tasks.turns import turn_of
 
 if TYPE_CHECKING:
@@ -35,24 +39,27 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
         through_lsn: Wait until the stream has delivered everything committed before this position of the source,
             a number as `pg_current_wal_lsn() - '0/0'` shows it. Empty: take what the stream holds now.
     """
-    settings = load_settings()
+    settings, meter = load_settings(), Meter()
     source = settings.cdc.source
-    drain = materializing(drain_source, bronze_asset(source), source_asset(source))
+    drain = materializing(drain_source, bronze_asset(settings), source_asset(settings), facts=drained_facts)
     with turn_of(source):
         drained = drain(settings, through_lsn=through_lsn)
         checked = check_contracts(settings)
         outcomes = merge_tables(settings, find_pending_tables(settings), checked)
-    publish_drain(drained, outcomes)
+    emit_moved(source, outcomes)
+    publish_drain(drained, outcomes, meter.read())
+    if outcomes:
+        publish_freshness(source, *measure_freshness(settings))
     return merged(outcomes)
 
 
 def merge_tables(settings: Settings, tables: list[TableName], checked: "ContractCheck") -> Outcomes:
     """Merges each table in a task of its own; returns its report or its error."""
-    source = settings.cdc.source
     outcomes: Outcomes = {}
     # One after another: a merge uses every core already, and a task's timeout can end it only in the main thread.
     for table in tables:
-        merge = materializing(merge_table, silver_asset(table), bronze_asset(source))
+        silver, bronze = silver_asset(settings, table), bronze_asset(settings)
+        merge = materializing(merge_table, silver, bronze, facts=partial(merged_facts, settings))
         outcomes[table] = merge(settings, table, checked=checked, return_state=True).result(raise_on_failure=False)
     return outcomes
 

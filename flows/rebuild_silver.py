@@ -1,5 +1,6 @@
 """Silver tables made anew from bronze."""
 
+from functools import partial
 from typing import Annotated
 
 from prefect import flow
@@ -9,7 +10,7 @@ from pydantic import Field
 from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from tasks.artifacts import publish_rebuild
-from tasks.assets import bronze_asset, materializing, silver_asset
+from tasks.assets import bronze_asset, materializing, rebuilt_facts, silver_asset
 from tasks.lake import find_tables, rebuild_table
 from tasks.turns import turn_of
 
@@ -28,11 +29,11 @@ def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[Re
         tables: Tables, as `schema.table` patterns with `*` and `?`.
     """
     settings = load_settings()
-    source = settings.cdc.source
     reports = []
-    with turn_of(source):
+    with turn_of(settings.cdc.source):
         for table in find_tables(settings, tables):
-            rebuild = materializing(rebuild_table, silver_asset(table), bronze_asset(source))
+            silver, bronze = silver_asset(settings, table), bronze_asset(settings)
+            rebuild = materializing(rebuild_table, silver, bronze, facts=partial(rebuilt_facts, settings))
             reports.append(rebuild(settings, table))
     publish_rebuild("rebuild", reports)
     return reports

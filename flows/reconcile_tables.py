@@ -9,6 +9,7 @@ from connectors.reports import TableComparison
 from connectors.settings import load_settings
 from flows.drain_cdc import drain_cdc
 from tasks.artifacts import publish_reconciliation
+from tasks.events import emit_differing
 from tasks.quality import compare_tables, mark_source
 
 
@@ -37,6 +38,7 @@ def reconcile_tables(
     drained = drain_cdc(mark_source(settings), return_state=True) if drain else None
     comparisons = compare_tables(settings, tables)
     publish_reconciliation(settings.cdc.source, comparisons)
+    emit_differing(settings.cdc.source, comparisons)
     require_equal(comparisons)
     if drained is not None:
         drained.result()

@@ -1,5 +1,6 @@
 """Messages that could not be read, tried again."""
 
+from functools import partial
 from typing import Annotated
 
 from prefect import flow
@@ -9,7 +10,7 @@ from pydantic import Field
 from connectors.reports import ReplayReport
 from connectors.settings import load_settings
 from tasks.artifacts import publish_replay
-from tasks.assets import bronze_asset, materializing, silver_asset
+from tasks.assets import bronze_asset, materializing, replayed_facts, silver_asset
 from tasks.cdc import check_contracts
 from tasks.lake import find_rejected_tables, replay_table
 from tasks.turns import turn_of
@@ -33,13 +34,13 @@ def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list
     from connectors.quarantine import require_none_rejected  # noqa: PLC0415 - start-up time
 
     settings = load_settings()
-    source = settings.cdc.source
     outcomes = []
-    with turn_of(source):
+    with turn_of(settings.cdc.source):
         if chosen := find_rejected_tables(settings, tables):
             checked = check_contracts(settings)
         for table in chosen:
-            replay = materializing(replay_table, silver_asset(table), bronze_asset(source))
+            silver, bronze = silver_asset(settings, table), bronze_asset(settings)
+            replay = materializing(replay_table, silver, bronze, facts=partial(replayed_facts, settings))
             outcomes.append(replay(settings, table, checked=checked, return_state=True).result(raise_on_failure=False))
     reports = [outcome for outcome in outcomes if isinstance(outcome, ReplayReport)]
     publish_replay(reports)

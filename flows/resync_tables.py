@@ -1,5 +1,6 @@
 """Tables read anew from the source."""
 
+from functools import partial
 from typing import Annotated
 
 from prefect import flow
@@ -9,7 +10,7 @@ from pydantic import Field
 from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from tasks.artifacts import publish_rebuild
-from tasks.assets import materializing, silver_asset, source_asset
+from tasks.assets import materializing, rebuilt_facts, silver_asset, source_asset
 from tasks.lake import find_tables, resync_table
 from tasks.turns import turn_of
 
@@ -28,11 +29,11 @@ def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[Reb
         tables: Tables, as `schema.table` patterns with `*` and `?`.
     """
     settings = load_settings()
-    source = settings.cdc.source
     reports = []
-    with turn_of(source):
+    with turn_of(settings.cdc.source):
         for table in find_tables(settings, tables):
-            resync = materializing(resync_table, silver_asset(table), source_asset(source))
+            silver, source = silver_asset(settings, table), source_asset(settings)
+            resync = materializing(resync_table, silver, source, facts=partial(rebuilt_facts, settings))
             reports.append(resync(settings, table))
     publish_rebuild("resync", reports)
     return reports

@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from prefect.artifacts import create_markdown_artifact
 
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport, RebuildReport, ReplayReport, TableComparison
+from connectors.reports import (
+    DrainReport,
+    MergeReport,
+    RebuildReport,
+    ReplayReport,
+    SourceLag,
+    TableComparison,
+    TableState,
+)
+from tasks.cost import Cost
 
 _LEGEND = """\
 - **changes**: row changes applied to the table, or kept in its history.
@@ -37,16 +47,16 @@ class DbtNode:
         return self.status not in ("success", "pass", "warn", "no-op")
 
 
-def publish_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException]) -> None:
-    """Shows what a run moved, per table."""
+def publish_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException], cost: Cost) -> None:
+    """Shows what a run moved, per table, and what it cost."""
     create_markdown_artifact(
-        render_drain(drained, outcomes),
+        render_drain(drained, outcomes, cost),
         key=f"drain-{drained.source.replace('_', '-')}",
         description=f"What the last run moved from {drained.source} to the lake.",
     )
 
 
-def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException]) -> str:
+def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException], cost: Cost) -> str:
     """Writes the page of a drain, in Markdown."""
     end = "" if drained.through_lsn == 0 else f", through LSN {format_lsn(drained.through_lsn)}"
     moved = (
@@ -59,7 +69,46 @@ def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport 
         parts += [_table(head, [_row(table, outcome) for table, outcome in sorted(outcomes.items())]), _LEGEND]
     else:
         parts.append("Every table was up to date already.")
+    parts.append(_render_cost(cost))
     return "\n\n".join(parts)
+
+
+def publish_freshness(source: str, states: Sequence[TableState], lag: SourceLag) -> None:
+    """Shows of what time the tables are, and how far capturing is behind."""
+    create_markdown_artifact(
+        render_freshness(source, states, lag, now=datetime.now(UTC)),
+        key=f"freshness-{source.replace('_', '-')}",
+        description=f"Of what time the tables of {source} are, and how far capturing is behind.",
+    )
+
+
+def render_freshness(source: str, states: Sequence[TableState], lag: SourceLag, *, now: datetime) -> str:
+    """Writes the page of freshness and lag, in Markdown; the freshest table first."""
+    head = ("table", "rows", "newest change (UTC)", "age", "version")
+    rows = []
+    for state in sorted(states, key=lambda s: (s.newest_change is None, now - (s.newest_change or now), s.table)):
+        newest, age = "never", ""
+        if state.newest_change is not None:
+            newest, age = _moment(state.newest_change), _span(now - state.newest_change)
+        rows.append((str(state.table), f"{state.rows:,}", newest, age, f"{state.version}"))
+    legend = (
+        "**age** is that of the newest change which the table shows. A table that nobody changes grows old and is "
+        "right all the same: what counts is that no change waits, which is what the first lines tell."
+    )
+    parts = [f"## Freshness of `{source}`", f"As of {_moment(now)} UTC.", _render_lag(lag), _table(head, rows), legend]
+    return "\n\n".join(parts)
+
+
+def _render_lag(lag: SourceLag) -> str:
+    if lag.behind_bytes is None:
+        return "**The source is not captured**: it has no replication slot."
+    if lag.retained_bytes is None:
+        return "**The server no longer keeps the log that is to be read next**: changes are lost; register it anew."
+    state = (
+        f"Capturing is behind the source by {lag.behind_bytes / 1e6:.1f} MB of its log, and the server keeps "
+        f"{lag.retained_bytes / 1e6:.1f} MB of it on its disk until it is read."
+    )
+    return state if lag.reading else f"**Nothing reads the source's log now**: is Kafka Connect up? {state}"
 
 
 def publish_rebuild(verb: str, reports: Sequence[RebuildReport]) -> None:
@@ -116,14 +165,14 @@ def render_replay(reports: Sequence[ReplayReport]) -> str:
     return f"## Messages tried again\n\n{_table(head, rows)}\n\n{_REPLAY_LEGEND}"
 
 
-def publish_build(nodes: Sequence[DbtNode]) -> None:
+def publish_build(nodes: Sequence[DbtNode], cost: Cost) -> None:
     """Shows what a dbt run built and tested."""
     create_markdown_artifact(
-        render_build(nodes), key="build-marts", description="What the last dbt run built and tested."
+        render_build(nodes, cost), key="build-marts", description="What the last dbt run built and tested."
     )
 
 
-def render_build(nodes: Sequence[DbtNode]) -> str:
+def render_build(nodes: Sequence[DbtNode], cost: Cost) -> str:
     """Writes the page of a dbt run, in Markdown: what failed first, then every model."""
     models = [node for node in nodes if node.kind == "model"]
     checks = [node for node in nodes if node.kind in ("test", "unit_test")]
@@ -133,12 +182,31 @@ def render_build(nodes: Sequence[DbtNode]) -> str:
     if failed:
         parts += ["### Failed", _table(("name", "what happened"), [(n.name, n.message or n.status) for n in failed])]
     rows = [(node.name, node.status, f"{node.seconds:.1f}") for node in models]
-    return "\n\n".join([*parts, "### Models", _table(("model", "result", "seconds"), rows)])
+    return "\n\n".join([*parts, "### Models", _table(("model", "result", "seconds"), rows), _render_cost(cost)])
 
 
 def format_lsn(lsn: int) -> str:
     """Writes a position as PostgreSQL does: `0/16B3748`."""
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def _render_cost(cost: Cost) -> str:
+    return (
+        f"This run took {cost.seconds:.1f} s, computed for {cost.cpu_seconds:.1f} s, and had "
+        f"{cost.peak_bytes / 1e6:.0f} MB of memory at its peak."
+    )
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _span(span: timedelta) -> str:
+    minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _row(table: TableName, outcome: MergeReport | BaseException) -> tuple[str, ...]:

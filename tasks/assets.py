@@ -1,41 +1,65 @@
-"""Which tables a task writes and from which: the lineage that Prefect shows."""
+"""Which tables a task writes, from which, and what they hold then: what Prefect shows of the lake's tables."""
 
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task
 from prefect.assets import Asset, AssetProperties
 from prefect.tasks import MaterializingTask
 
+from connectors.errors import LakehouseError
 from connectors.lake.layout import folder, view_name
 from connectors.postgres.identifiers import TableName
+from connectors.reports import DrainReport, MergeReport, RebuildReport, ReplayReport, TableState
+from connectors.settings import Settings
 from tasks.policy import PRESET
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Facts = dict[str, Any]
 
 
-def source_asset(source: str) -> Asset:
+def source_asset(settings: Settings) -> Asset:
     """The source database."""
-    return _asset("postgres", source, name=f"{source} (source database)")
+    source = settings.cdc.source
+    about = "The database whose changes are captured."
+    return _asset("postgres", source, name=f"{source} (source database)", about=about, owner=settings.cdc.owner)
 
 
-def bronze_asset(source: str) -> Asset:
+def bronze_asset(settings: Settings) -> Asset:
     """The change log of a source."""
-    return _asset("lake", "bronze", source, "changes", name=f"bronze: changes of {source}")
+    source = settings.cdc.source
+    about = "Every change of every table, as the stream delivered it, once and in order. Nothing is ever updated."
+    return _asset(
+        "lake", "bronze", source, "changes", name=f"bronze: changes of {source}", about=about, owner=settings.cdc.owner
+    )
 
 
-def silver_asset(table: TableName) -> Asset:
+def silver_asset(settings: Settings, table: TableName) -> Asset:
     """The current rows of a source table: by the key that dbt gives it, so that lineage goes on to the marts."""
-    return _asset("duckdb", "memory", "silver", view_name(table), name=f"silver: {table}")
+    about = f"The rows that {table} has now, typed as in PostgreSQL. Deleted ones are kept, marked, and not shown."
+    return _asset(
+        "duckdb", "memory", "silver", view_name(table), name=f"silver: {table}", about=about, owner=settings.cdc.owner
+    )
 
 
-def materializing(task: Task[P, R], asset: Asset, upstream: Asset) -> MaterializingTask[P, R]:
-    """The same task, telling Prefect which table it writes and from which.
+def materializing(
+    task: Task[P, R], asset: Asset, upstream: Asset, *, facts: Callable[[R], Facts]
+) -> MaterializingTask[P, R]:
+    """The same task, telling Prefect which table it writes, from which, and what the table holds then.
 
     The upstream is declared, as Prefect can infer it only from a parameter that is itself an asset's result.
     """
+
+    @wraps(task.fn)
+    def materialize(*args: P.args, **kwargs: P.kwargs) -> R:
+        report = task.fn(*args, **kwargs)
+        asset.add_metadata(facts(report))
+        return report
+
     return MaterializingTask(
-        task.fn,
+        materialize,
         assets=[asset],
         asset_deps=[upstream],
         name=task.name,
@@ -44,6 +68,44 @@ def materializing(task: Task[P, R], asset: Asset, upstream: Asset) -> Materializ
     )
 
 
-def _asset(kind: str, *path: str, name: str) -> Asset:
+def drained_facts(report: DrainReport) -> Facts:
+    """What a drain made of bronze."""
+    return {"rows added": report.messages, "version": report.version, "complete through LSN": report.through_lsn}
+
+
+def merged_facts(settings: Settings, report: MergeReport) -> Facts:
+    """What a merge made of a silver table."""
+    facts = {"version": report.version, "changes": report.changes, "rejected": report.rejected, "batch": report.batch}
+    return facts | _held(settings, report.table)
+
+
+def rebuilt_facts(settings: Settings, report: RebuildReport) -> Facts:
+    """What a silver table is that was made anew."""
+    return {"version": report.version, "differing": report.differing} | _held(settings, report.table)
+
+
+def replayed_facts(settings: Settings, report: ReplayReport) -> Facts:
+    """What a silver table is after messages that were rejected were tried again."""
+    return {"replayed": report.replayed, "still rejected": report.rejected} | _held(settings, report.table)
+
+
+def _held(settings: Settings, table: TableName) -> Facts:
+    from connectors.quality.freshness import read_states  # noqa: PLC0415 - start-up time
+
+    try:
+        states = read_states(settings, [table])
+    except LakehouseError:
+        # The table is written; to try the task again for a number would make it report that nothing was.
+        return {}
+    return next(map(_state_facts, states), {})
+
+
+def _state_facts(state: TableState) -> Facts:
+    newest = None if state.newest_change is None else state.newest_change.isoformat()
+    return {"rows": state.rows, "newest change": newest}
+
+
+def _asset(kind: str, *path: str, name: str, about: str, owner: str) -> Asset:
     # Prefect refuses many characters in a key; `folder` writes none of them.
-    return Asset(key=f"{kind}://{'/'.join(map(folder, path))}", properties=AssetProperties(name=name))
+    properties = AssetProperties(name=name, description=about, owners=[owner])
+    return Asset(key=f"{kind}://{'/'.join(map(folder, path))}", properties=properties)

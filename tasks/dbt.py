@@ -6,6 +6,7 @@ from typing import Any
 from connectors.errors import TerminalError
 from connectors.settings import home
 from tasks.artifacts import DbtNode, publish_build
+from tasks.cost import Meter
 from tasks.policy import preset_task
 
 PROJECT = Path(__file__).parents[1] / "dbt"
@@ -28,6 +29,7 @@ def build_models() -> list[DbtNode]:
             if manifest_node.resource_type == "model":
                 super()._call_task(task_state, manifest_node, context, enable_assets)
 
+    meter = Meter()
     folder = home() / "dbt"
     settings = PrefectDbtSettings(project_dir=PROJECT, profiles_dir=PROJECT, target_path=folder / "target")
     runner = ModelsAsTasks(settings=settings, raise_on_failure=False)
@@ -41,7 +43,7 @@ def build_models() -> list[DbtNode]:
         )
         for r in result.result.results
     ]
-    publish_build(nodes)
+    publish_build(nodes, meter.read())
     if not result.success:
         failed = ", ".join(node.name for node in nodes if node.failed)
         raise TerminalError(f"dbt could not build: {failed}", hint="the page of this run (Artifacts) says why")

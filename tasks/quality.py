@@ -3,7 +3,7 @@
 Connectors are imported by the task that runs: to deploy or to show a flow takes none of them, and they take long.
 """
 
-from connectors.reports import TableComparison
+from connectors.reports import SourceLag, TableComparison, TableState
 from connectors.settings import Settings
 from tasks.policy import preset_task
 
@@ -24,3 +24,11 @@ def compare_tables(settings: Settings, tables: list[str]) -> list[TableCompariso
     from connectors.quality import reconcile  # noqa: PLC0415 - start-up time
 
     return reconcile.reconcile_source(settings, tables)
+
+
+@preset_task("measure {settings.cdc.source}")
+def measure_freshness(settings: Settings) -> tuple[list[TableState], SourceLag]:
+    """Finds out of what time the tables are, and how far capturing is behind."""
+    from connectors.quality import freshness  # noqa: PLC0415 - start-up time
+
+    return freshness.read_states(settings), freshness.read_lag(settings)

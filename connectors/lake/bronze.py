@@ -74,6 +74,11 @@ class BronzeLog:
         self.marker = self._read_marker(_MARKER)
         self.through = self._read_marker(_THROUGH)
 
+    @property
+    def version(self) -> int:
+        """Version of the Delta table."""
+        return self._table.version()
+
     def positions(self, partitions: Iterable[StreamPartition]) -> dict[StreamPartition, int]:
         """Returns the next position of each partition; zero for one never read.
 

@@ -1,46 +1,89 @@
 """The pages that runs leave say what happened to somebody who has not read the code."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from connectors.errors import ContractMismatch
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport, RebuildReport, ReplayReport, TableComparison
+from connectors.reports import (
+    DrainReport,
+    MergeReport,
+    RebuildReport,
+    ReplayReport,
+    SourceLag,
+    TableComparison,
+    TableState,
+)
 from tasks.artifacts import (
     DbtNode,
     format_lsn,
     render_build,
     render_drain,
+    render_freshness,
     render_rebuild,
     render_reconciliation,
     render_replay,
 )
+from tasks.cost import Cost
 
 ORDERS = TableName("public", "orders")
 ODD = TableName("public", "odd|name")
+COST = Cost(seconds=3.21, cpu_seconds=2.5, peak_bytes=310_400_000)
 
 
 def drained(**changes):
     report = {"source": "shop", "messages": 12345, "batches": 2, "through_lsn": 0x1_0000_00FF, "seconds": 1.26}
-    return DrainReport(**(report | changes))
+    return DrainReport(**({"version": 3} | report | changes))
 
 
 def test_drain_page_shows_what_moved_per_table():
     merged = MergeReport(table=ORDERS, batch=17, changes=1234, rejected=1, seconds=0.44, version=9)
-    page = render_drain(drained(), {ORDERS: merged})
+    page = render_drain(drained(), {ORDERS: merged}, COST)
     assert "12,345 messages" in page
     assert "2 batches and 1.3 s, through LSN 1/FF." in page
     assert "| table | changes | rejected | up to batch | seconds |\n| :-- | --: | --: | --: | --: |" in page
     assert "| public.orders | 1,234 | 1 | 17 | 0.4 |" in page
     assert "**rejected**: messages that could not be read" in page
+    assert "This run took 3.2 s, computed for 2.5 s, and had 310 MB of memory at its peak." in page
 
 
 def test_drain_page_shows_which_table_failed():
-    page = render_drain(drained(), {ODD: ContractMismatch("a column is gone")})
+    page = render_drain(drained(), {ODD: ContractMismatch("a column is gone")}, COST)
     assert r"| public.odd\|name | **failed**: ContractMismatch |  |  |  |" in page
 
 
 def test_drain_page_without_pending_tables_says_so():
-    page = render_drain(drained(messages=0, batches=0, through_lsn=0), {})
+    page = render_drain(drained(messages=0, batches=0, through_lsn=0), {}, COST)
     assert "Every table was up to date already." in page
     assert "LSN" not in page
+
+
+def test_freshness_page_shows_the_age_of_each_table():
+    now = datetime(2026, 1, 5, 12, 0, 30, tzinfo=UTC)
+    states = [
+        TableState(ORDERS, version=9, rows=1234, newest_change=now - timedelta(seconds=95)),
+        TableState(ODD, version=0, rows=0, newest_change=None),
+    ]
+    lag = SourceLag(behind_bytes=1_500_000, retained_bytes=3_000_000, reading=True)
+    page = render_freshness("shop", states, lag, now=now)
+    assert "As of 2026-01-05 12:00:30 UTC." in page
+    assert "1.5 MB of its log, and the server keeps 3.0 MB" in page
+    assert "| public.orders | 1,234 | 2026-01-05 11:58:55 | 1 min 35 s | 9 |" in page
+    assert r"| public.odd\|name | 0 | never |  | 0 |" in page
+    assert page.index("odd") > page.index("orders")
+
+
+@pytest.mark.parametrize(
+    ("lag", "says"),
+    [
+        (SourceLag(behind_bytes=0, retained_bytes=0, reading=False), "**Nothing reads the source's log now"),
+        (SourceLag(behind_bytes=None, retained_bytes=None, reading=False), "**The source is not captured"),
+        (SourceLag(behind_bytes=5, retained_bytes=None, reading=False), "**The server no longer keeps the log"),
+    ],
+)
+def test_freshness_page_says_what_is_wrong_with_capturing(lag, says):
+    assert says in render_freshness("shop", [], lag, now=datetime(2026, 1, 5, tzinfo=UTC))
 
 
 def test_rebuild_page_shows_how_much_was_wrong():
@@ -70,7 +113,7 @@ def test_build_page_shows_failures_first():
         DbtNode(kind="test", name="unique_orders", status="fail", seconds=0.1, message="Got 2\nresults"),
         DbtNode(kind="model", name="fct_orders", status="skipped", seconds=0, message=None),
     ]
-    page = render_build(nodes)
+    page = render_build(nodes, COST)
     assert "2 models and 1 checks on them; 2 failed or were skipped." in page
     assert "| unique_orders | Got 2 results |\n| fct_orders | skipped |" in page
     assert page.index("unique_orders") < page.index("| dim_customers | success | 0.5 |")

@@ -15,10 +15,12 @@ import flows
 import tasks
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.postgres.identifiers import TableName
+from connectors.settings import Settings
 from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
 from tasks.policy import PRESET
 
 ROOT = Path(__file__).parents[2]
+SETTINGS = Settings()
 
 
 def all_tasks():
@@ -41,7 +43,8 @@ def test_no_task_bypasses_the_preset():
 
 def test_task_with_an_asset_keeps_the_preset():
     plain = all_tasks()["merge_table"]
-    task = materializing(plain, silver_asset(TableName("public", "orders")), bronze_asset("shop"))
+    silver = silver_asset(SETTINGS, TableName("public", "orders"))
+    task = materializing(plain, silver, bronze_asset(SETTINGS), facts=lambda report: {})
     assert bypassed(task) == set()
     assert (task.name, task.task_run_name) == (plain.name, plain.task_run_name)
 
@@ -59,7 +62,10 @@ def test_only_transient_errors_are_tried_again(error, again):
 
 def test_odd_table_names_make_asset_keys():
     odd = [TableName("Sales & co", 'a "b" {c}|%'), TableName("public", "ordrés"), TableName("Public", "Orders")]
-    keys = {silver_asset(table).key for table in odd} | {bronze_asset("shop").key, source_asset("shop").key}
+    keys = {
+        asset.key
+        for asset in (*(silver_asset(SETTINGS, t) for t in odd), bronze_asset(SETTINGS), source_asset(SETTINGS))
+    }
     assert len(keys) == 5
 
 
