@@ -2,13 +2,20 @@
 
 from prefect import flow
 
-from tasks.dbt import build_models
+from connectors.settings import load_settings
+from tasks.dbt import build_models, find_moved_tables
 
 
 @flow(name="build-marts", flow_run_name="build marts")
-def build_marts() -> None:
+def build_marts(only_if_moved: bool = False) -> None:
     """Builds and tests the marts with dbt, from silver as it is when the run starts.
 
     Readers see either the last complete build or this one, never a half of it.
+
+    Args:
+        only_if_moved: Do nothing if no silver table was written since the marts were last built. Leave it off after a
+            change of the models.
     """
+    if only_if_moved and not find_moved_tables(load_settings()):
+        return
     build_models()

@@ -16,10 +16,10 @@ def _run_name() -> str:
 
 @flow(name="lakehouse", flow_run_name=_run_name)
 def lakehouse(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> None:
-    """Drains the source into the lake, then builds the marts from it.
+    """Drains the source into the lake, then builds the marts from it if any row has moved since they were built.
 
     Args:
         through_lsn: As for `drain-cdc`: wait for everything committed before this position of the source.
     """
     drain_cdc(through_lsn)
-    build_marts()
+    build_marts(only_if_moved=True)

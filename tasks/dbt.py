@@ -4,12 +4,20 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import TerminalError
-from connectors.settings import home
+from connectors.settings import Settings, home
 from tasks.artifacts import DbtNode, publish_build
 from tasks.cost import Meter
 from tasks.policy import preset_task
 
 PROJECT = Path(__file__).parents[1] / "dbt"
+
+
+@preset_task("find moved tables of {settings.cdc.source}")
+def find_moved_tables(settings: Settings) -> list[str]:
+    """Names the silver tables that were written since the marts were built."""
+    from connectors.lake.gold import moved_tables  # noqa: PLC0415 - start-up time
+
+    return moved_tables(settings)
 
 
 @preset_task("dbt build")

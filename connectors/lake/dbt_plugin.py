@@ -9,12 +9,13 @@ from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
+from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 from duckdb import DuckDBPyConnection
 
 from connectors.errors import LakehouseError
-from connectors.lake.gold import GoldBuild, gold_file
+from connectors.lake.gold import GoldBuild, gold_file, record_versions
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import configure_connection
 from connectors.postgres.identifiers import quote_literal
@@ -56,7 +57,9 @@ class Plugin(BasePlugin):
         build.begin()
         self._build = build
         cursor.execute(f"ATTACH {quote_literal(str(build.file))} AS gold")
-        register_views(cursor, pin_silver(settings.lake.root, settings.cdc.source))
+        silver = pin_silver(settings.lake.root, settings.cdc.source)
+        register_views(cursor, silver)
+        record_versions(cursor, "gold", None if _is_partial() else silver.versions)
 
     def _end(self, *, publish: bool) -> None:
         if self._build is None:
@@ -68,3 +71,8 @@ class Plugin(BasePlugin):
         end = self._build.publish if publish else self._build.abandon
         self._build = None
         end()
+
+
+def _is_partial() -> bool:
+    flags = get_flags()  # type: ignore[no-untyped-call]
+    return bool(getattr(flags, "SELECT", None) or getattr(flags, "EXCLUDE", None) or getattr(flags, "SELECTOR", None))

@@ -6,16 +6,46 @@ renamed into place: readers never wait, never fail and never see half a build.
 
 import fcntl
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+import duckdb
+
 from connectors.errors import TransientError
-from connectors.settings import home
+from connectors.lake.snapshot import pin_silver
+from connectors.settings import Settings, home
+
+_BUILT_FROM = "main.built_from"
 
 
 def gold_file() -> Path:
     """The last complete build of gold; exists once there was one."""
     return home() / "gold.duckdb"
+
+
+def record_versions(connection: duckdb.DuckDBPyConnection, catalog: str, versions: Mapping[str, int] | None) -> None:
+    """Writes into gold from which versions of silver's tables it is built; None if that is not true of all of gold."""
+    connection.execute(f"CREATE OR REPLACE TABLE {catalog}.{_BUILT_FROM} (silver_table VARCHAR, version BIGINT)")
+    for table, version in (versions or {}).items():
+        connection.execute(f"INSERT INTO {catalog}.{_BUILT_FROM} VALUES (?, ?)", [table, version])
+
+
+def moved_tables(settings: Settings) -> list[str]:
+    """Names the silver tables that were written since gold was built, all of them if it never was."""
+    now = pin_silver(settings.lake.root, settings.cdc.source).versions
+    built = _built_from(gold_file())
+    return [table for table, version in now.items() if built.get(table) != version]
+
+
+def _built_from(published: Path) -> dict[str, int]:
+    if not published.exists():
+        return {}
+    with duckdb.connect(published, read_only=True) as connection:
+        try:
+            return dict(connection.execute(f"SELECT silver_table, version FROM {_BUILT_FROM}").fetchall())
+        except duckdb.CatalogException:  # built before this was written down
+            return {}
 
 
 class GoldBuild:

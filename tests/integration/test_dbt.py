@@ -8,8 +8,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from prefect_dbt.utilities import format_resource_id
 
+from connectors.lake.gold import moved_tables
 from connectors.lake.layout import LakeLayout
+from connectors.postgres.identifiers import TableName
+from connectors.settings import Settings, load_settings
+from tasks.assets import silver_asset
 from tests.s3 import local_s3
 from tests.shop_lake import append_rows, shop_contracts, write_shop_lake
 
@@ -89,6 +94,29 @@ def test_marts_agree_with_silver(built):
 
 def test_a_build_leaves_only_gold_and_its_lock(built):
     assert {path.name for path in built.folder.iterdir()} == {"lake", "dbt", "gold.duckdb", "gold.lock"}
+
+
+def test_lineage_goes_on_from_silver_to_the_models(built):
+    manifest = json.loads((built.folder / "dbt/target/manifest.json").read_text())
+    relations = {source["name"]: source["relation_name"] for source in manifest["sources"].values()}
+    assert set(relations) == {contract.table_name for contract in shop_contracts()}
+    for table, relation in relations.items():
+        silver = silver_asset(Settings(), TableName("public", table))
+        assert format_resource_id("duckdb", relation) == silver.key
+    owners = {n["config"]["meta"]["owner"] for n in manifest["nodes"].values() if n["resource_type"] == "model"}
+    assert owners == {"analytics"}
+
+
+def test_only_tables_that_were_written_since_the_build_have_moved(built, monkeypatch):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(built.folder))
+    assert moved_tables(load_settings()) == []
+    [orders] = [contract for contract in shop_contracts() if contract.table_name == "orders"]
+    append_rows(LakeLayout(built.lake, "shop"), orders, [])
+    assert moved_tables(load_settings()) == ["public.orders"]
+    code, output = built.dbt("run", "--select", "stg_shop__orders")
+    assert code == 0, output
+    # A part of the marts is new, which tells nothing of the others.
+    assert len(moved_tables(load_settings())) == len(list(shop_contracts()))
 
 
 def test_timestamps_without_zone_have_none_in_staging(built):
