@@ -18,7 +18,9 @@ from psycopg import sql
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.gold import GoldBuild, gold_file
 from connectors.lake.reader import open_reader
+from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
+from connectors.rebuild import rebuild_silver
 from connectors.synthetic import TABLES, count_rows, hard_cases
 from tasks.policy import PRESET, preset_task
 
@@ -107,6 +109,12 @@ def test_reconciling_fails_where_silver_differs(settings, shop):
     assert done.state.is_failed(), done.state
     assert "public.returns (mismatches: 1): extra return_id=" in done.state.message
     assert "1 of 2 tables differ." in page("reconcile-shop")
+
+
+def test_rebuilt_shop_equals_what_was_merged(settings, shop):
+    rebuilt = [rebuild_silver(settings, TableName("public", table)) for table in TABLES]
+    assert {str(report.table): report.differing for report in rebuilt if report.differing} == {}
+    assert sum(report.changes for report in rebuilt) > sum(count_rows(shop).values())
 
 
 def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
