@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from connectors.changes.evolution import is_fillable
 from connectors.errors import ContractMismatch
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import quote_identifier, quote_literal
@@ -53,8 +54,8 @@ class Column:
 
     @property
     def fill(self) -> str | None:
-        """SQL of the value that rows from before the column hold; None: NULL."""
-        if self.contract.fill is None:
+        """SQL of the value that rows from before the column hold; None: NULL, or there are none in the stream."""
+        if self.contract.fill is None or not is_fillable(self.contract):
             return None
         return f"CAST({quote_literal(self.contract.fill)} AS {_sql_type(self.rule.arrow)})"
 
@@ -87,7 +88,7 @@ class Columns:
 
 
 def _sql_type(arrow: pa.DataType) -> str:
-    """DuckDB's name of a type in which a constant can be told; see `FILLABLE`."""
+    """DuckDB's name of a type in which a constant can be told; see `is_fillable`."""
     if pa.types.is_decimal(arrow):
         return f"DECIMAL({arrow.precision}, {arrow.scale})"
     return _SQL_TYPES[arrow]

@@ -4,8 +4,11 @@ A change is followed where silver's rows stay right without reading the source a
 until it is read anew (`lakehouse resync`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.types import rule_for
@@ -15,6 +18,10 @@ FILLABLE = frozenset(
     | {"text", "varchar", "bpchar", "name", "uuid", "enum", "json", "jsonb"}
 )
 """Types of which a constant that PostgreSQL writes is read as a value that arrives in the stream."""
+
+# Years 1 to 9999, as the rules of these types have it; infinity is none.
+_MOMENTS = ("date", "timestamp", "timestamptz")
+_MOMENT = re.compile(r"(?!0000)[0-9]{4}-[^B]*")
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ POLICIES = {
         Policy(
             "column added with values of their own",
             False,
-            "no event says what rows from before hold; or it is of a type like bytea",
+            "no event says what rows from before hold; or it is a constant that silver can't hold, or of a type "
+            "like bytea",
         ),
         Policy("column dropped", True, "the column stays, with NULL in every row that is written from then on"),
         Policy("column renamed", False, "no event says so; to go on, values of the old name would have to move"),
@@ -83,6 +91,16 @@ class Difference:
 def differences(old: TableContract, new: TableContract) -> list[Difference]:
     """Returns how a table's definition changed."""
     return list(_differences(old, new))
+
+
+def is_fillable(column: ColumnContract) -> bool:
+    """Whether silver can hold the constant that rows from before a column have, and read it."""
+    rule = rule_for(column)
+    if column.fill is None or rule is None or column.type_name not in FILLABLE:
+        return False
+    if column.type_name in _MOMENTS:
+        return _MOMENT.fullmatch(column.fill) is not None
+    return not (pa.types.is_decimal(rule.arrow) and column.fill == "NaN")
 
 
 def with_dropped(versions: Sequence[TableContract]) -> TableContract:
@@ -128,6 +146,6 @@ def _changes_of(old: ColumnContract, new: ColumnContract) -> Iterator[Difference
 def _kind_of_added(column: ColumnContract, gone: set[str]) -> str:
     if column.name in gone:
         return "column made anew"
-    if not column.fill_known or (column.fill is not None and column.type_name not in FILLABLE):
+    if not column.fill_known or (column.fill is not None and not is_fillable(column)):
         return "column added with values of their own"
     return "column added" if column.fill is None else "column added with a constant"

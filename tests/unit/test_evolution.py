@@ -49,6 +49,27 @@ def test_only_changes_that_lose_nothing_are_followed(kind):
     assert difference.is_followed is (kind not in held | {"column added with values of their own"})
 
 
+@pytest.mark.parametrize(
+    ("kind", "fill", "is_held"),
+    [
+        ({"type_name": "timestamptz"}, "infinity", True),
+        ({"type_name": "timestamp"}, "-infinity", True),
+        ({"type_name": "timestamptz"}, "0044-03-15 12:00:00+00 BC", True),
+        ({"type_name": "timestamptz"}, "2026-01-02 03:04:05.678+00", False),
+        ({"type_name": "date"}, "10000-01-01", True),
+        ({"type_name": "date"}, "0001-01-01", False),
+        ({"type_name": "numeric", "precision": 5, "scale": 2}, "NaN", True),
+        ({"type_name": "numeric", "precision": 5, "scale": 2}, "-1.50", False),
+        ({"type_name": "numeric"}, "NaN", False),
+        ({"type_name": "float8"}, "NaN", False),
+        ({"type_name": "bytea"}, "\\x00", True),
+    ],
+)
+def test_constant_that_silver_can_not_hold_holds_the_table(kind, fill, is_held):
+    [difference] = differences(table(), table(ID, NAME, AT, changed(NEW, fill=fill, **kind)))
+    assert difference.is_followed is not is_held
+
+
 def test_several_changes_are_all_told():
     new = table(ID, changed(AT, precision=6), NEW)
     assert [d.kind for d in differences(table(), new)] == ["type changed", "column added", "column dropped"]

@@ -1,5 +1,7 @@
 """Silver follows a table whose columns change, while changes of the old and of the new shape are mixed."""
 
+from decimal import Decimal
+
 import pytest
 
 from connectors.errors import ContractMismatch
@@ -69,3 +71,15 @@ def test_table_is_held_before_values_of_a_new_type_are_rejected(lake):
     with pytest.raises(ContractMismatch, match="does not know: extra"):
         lake.merge()
     assert not lake.has_quarantine()
+
+
+def test_constants_of_old_that_silver_can_not_hold_stop_nothing(lake):
+    """They stay in the catalogue of a table that had the column before it was captured."""
+    columns = [
+        ColumnContract(name="raw", type_name="bytea", fill="\\x00"),
+        ColumnContract(name="price", type_name="numeric", precision=5, scale=2, fill="NaN"),
+        ColumnContract(name="until", type_name="timestamptz", fill="infinity"),
+    ]
+    with_columns(lake, *COLUMNS, *columns)
+    lake.receive(event("c", row(1, "a", "x") | {"raw": "AQ==", "price": "1.50", "until": None}, lsn=10)).merge()
+    assert lake.select("id, raw, price, until") == [(1, b"\x01", Decimal("1.50"), None)]
