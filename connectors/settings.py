@@ -106,6 +106,11 @@ class PrefectSettings(_Group):
     api_url: str | None = Field(
         None, description="API address of your own Prefect server; unset: `lakehouse up` starts one."
     )
+    notify_block: str | None = Field(
+        None,
+        pattern=r"^[^/]+/[^/]+$",
+        description="Block that tells people, `slack-webhook/data`; unset: nobody is told.",
+    )
 
 
 class StackSettings(_Group):

@@ -30,7 +30,8 @@ def deploy(
         str | None, typer.Option(envvar="LAKEHOUSE_IMAGE", help="Image of the flows, for docker and ecs.")
     ] = None,
     schedules: Annotated[
-        Literal["on", "off"] | None, typer.Option(help="Turn all schedules on or off. Left out, they stay as they are.")
+        Literal["on", "off"] | None,
+        typer.Option(help="Turn all schedules and automations on or off. Left out, they stay as they are."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
 ) -> None:
@@ -38,6 +39,7 @@ def deploy(
 
     Checks the file, the flows' parameters and the work pool first, and shows what changes.
     A new schedule is off, so that deploying starts nothing; later deploying leaves it on or off as it was.
+    So it is with automations, which build the marts when rows have moved, and tell of what goes wrong.
 
     Example: lakehouse deploy --pool local --dry-run
     """
@@ -45,25 +47,33 @@ def deploy(
     from prefect.client.orchestration import get_client  # noqa: PLC0415
     from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
 
+    from deployments.automations import apply_automations, plan_automations, telling  # noqa: PLC0415
     from deployments.deploy import apply_changes, code_version, plan_changes  # noqa: PLC0415
     from deployments.validate import PREFECT_FILE, load_deployments  # noqa: PLC0415
 
     target = TARGETS[pool]
     found = load_deployments(PREFECT_FILE, target.variables(image))
-    api_url = load_settings().prefect.api_url or PREFECT_API_URL.value()
+    prefect = load_settings().prefect
+    api_url = prefect.api_url or PREFECT_API_URL.value()
     if not api_url:
         raise ConfigurationError(
             "no Prefect server is named", hint="start one with `lakehouse up`, or set LAKEHOUSE_PREFECT__API_URL"
         )
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         changes = plan_changes(client, found, target, version=code_version(PROJECT), schedules=schedules)
+        tell = telling(client, prefect.notify_block)
+        automated = []
         if not dry_run:
             apply_changes(client, changes)
+            automations = plan_automations(client, pool=target.name, tell=tell)
+            automated = apply_automations(client, automations, turned=schedules)
     for change in changes:
         _show(change)
     changed = sum(bool(change.differences) for change in changes)
     what = "would change; nothing was" if dry_run else "changed"
     talk.print(f"{changed} of {len(changes)} deployments {what}, at {api_url}")
+    for name in automated:
+        talk.print(f"automation changed: {name}", markup=False)
 
 
 def _show(change: "Change") -> None:
