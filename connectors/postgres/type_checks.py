@@ -1,9 +1,11 @@
 """What keeps values of a captured type from being read as they are, found in the database as a whole."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from connectors.postgres.catalog import CatalogTable
-from connectors.postgres.checks import Finding
+from connectors.postgres.checks import Finding, Severity
 from connectors.postgres.connection import Connection
 from connectors.postgres.identifiers import TableName, quote_identifier
 
@@ -29,14 +31,66 @@ _DOMAINS_OVER_ENUMS = """
     WHERE t.typtype = 'd' AND t.typcategory = 'E' ORDER BY 1, 2
 """
 
-_FINITE_COLUMNS = """
-    SELECT n.nspname, c.relname, a.attname
+# Constraints of one column, with its name as PostgreSQL writes it in them.
+_CONSTRAINTS = """
+    SELECT n.nspname, c.relname, a.attname, format('%%I', a.attname), pg_get_expr(k.conbin, k.conrelid)
     FROM pg_constraint k
     JOIN pg_class c ON c.oid = k.conrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY(k.conkey)
-    WHERE k.contype = 'c' AND k.convalidated AND pg_get_expr(k.conbin, k.conrelid) = format('isfinite(%I)', a.attname)
+    JOIN pg_attribute a ON a.attrelid = c.oid AND k.conkey = ARRAY[a.attnum]
+    JOIN unnest(%s::text[], %s::text[]) AS w(schema, name) ON n.nspname = w.schema AND c.relname = w.name
+    WHERE k.contype = 'c' AND k.convalidated
 """
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """A constraint that keeps values out which Debezium can't write.
+
+    Attributes:
+        type_name: Type of the columns that need it.
+        severity: What it is to go without: an error where such a value would arrive as another one.
+        problem: What the column may hold, and what comes of it.
+        check: The constraint, `{0}` the column.
+        written: A regular expression of the same as PostgreSQL writes it.
+    """
+
+    type_name: str
+    severity: Severity
+    problem: str
+    check: str
+    written: str
+
+
+_STOPS = "which Debezium can't write: nothing of the source would arrive any more"
+_HOURS = _Guard(
+    "interval",
+    "warning",
+    f"may hold an interval of 2^31 hours, {_STOPS}",
+    "abs(extract(hour FROM {0})) < 2147483648",
+    r"\(abs\(EXTRACT\(hour FROM {0}\)\) < \('2147483648'::bigint\)::numeric\)",
+)
+_GUARDS = (
+    _HOURS,
+    _Guard(
+        "_enum",
+        "warning",
+        f"may hold a NULL inside, {_STOPS}",
+        "array_position({0}, NULL) IS NULL",
+        r"\(array_position\({0}, NULL::.*\) IS NULL\)",
+    ),
+    _Guard(
+        "_numeric",
+        "warning",
+        f"may hold NaN or infinity inside, {_STOPS}",
+        "NOT {0} && '{{NaN,Infinity,-Infinity}}'",
+        r"\(NOT \({0} && '\{{NaN,Infinity,-Infinity\}}'::numeric\[\]\)\)",
+    ),
+)
+# It keeps infinity out as well, from the version on that has it.
+_FINITE = replace(
+    _HOURS, severity="error", problem="may hold an infinite interval, which Debezium writes as one of zero"
+)
 
 
 def check_types(connection: Connection, tables: Sequence[CatalogTable]) -> list[Finding]:
@@ -46,7 +100,7 @@ def check_types(connection: Connection, tables: Sequence[CatalogTable]) -> list[
         *_namesake_findings(connection, types),
         *_domain_findings(connection),
         *(_money_findings(connection) if "money" in types else ()),
-        *(_interval_findings(connection, tables) if "interval" in types else ()),
+        *_guard_findings(connection, tables),
     ]
 
 
@@ -80,18 +134,31 @@ def _money_findings(connection: Connection) -> list[Finding]:
     return [Finding("error", "lc_monetary", problem, "ALTER TABLE ... ALTER COLUMN ... TYPE numeric;")]
 
 
-def _interval_findings(connection: Connection, tables: Iterable[CatalogTable]) -> list[Finding]:
-    if connection.info.server_version < HAS_INFINITE_INTERVALS:
-        return []
-    finite = {(TableName(schema, table), column) for schema, table, column in connection.execute(_FINITE_COLUMNS)}
-    return [
-        Finding(
-            "error",
-            f"{contract.table}.{column.name}",
-            "may hold an infinite interval, which Debezium writes as one of zero",
-            f"ALTER TABLE {contract.table.quoted} ADD CHECK (isfinite({quote_identifier(column.name)}));",
-        )
+def _guard_findings(connection: Connection, tables: Sequence[CatalogTable]) -> list[Finding]:
+    has_infinity = connection.info.server_version >= HAS_INFINITE_INTERVALS
+    guards = {guard.type_name: guard for guard in (*_GUARDS, *((_FINITE,) if has_infinity else ()))}
+    guarded = [
+        (contract.table, column.name, guards[column.type_name])
         for contract in (table.contract for table in tables)
         for column in contract.columns
-        if column.type_name == "interval" and (contract.table, column.name) not in finite
+        if column.type_name in guards
+    ]
+    names = [list(part) for part in zip(*(table for table, _, _ in guarded), strict=True)] or [[], []]
+    found = [
+        (TableName(schema, table), column, written, constraint)
+        for schema, table, column, written, constraint in connection.execute(_CONSTRAINTS, names)
+    ]
+    return [
+        Finding(
+            guard.severity,
+            f"{table}.{column}",
+            guard.problem,
+            f"ALTER TABLE {table.quoted} ADD CHECK ({guard.check.format(quote_identifier(column))});",
+        )
+        for table, column, guard in guarded
+        if not any(
+            (table, column) == (of_table, of_column)
+            and re.fullmatch(guard.written.format(re.escape(name)), constraint, re.DOTALL)
+            for of_table, of_column, name, constraint in found
+        )
     ]

@@ -52,7 +52,7 @@ class Refusal:
 _INSTANT = pa.timestamp("us", tz="UTC")
 _YEARS = "infinity, and what is outside the years 1 to 9999: readers of Delta can't hold it"
 _STAND_IN = "tested with a stand-in of that name: the tests' PostgreSQL has no contrib"
-_STOPS = "stops the connector: Debezium can't write it"
+_STOPS = "stops the whole source, as Debezium can't write it: `source check` warns, with a CHECK that keeps it out"
 _BOUNDS = "lower bounds other than 1 are lost"
 _UTC = "written in the time zone of Kafka Connect, which should be UTC"
 
@@ -122,7 +122,7 @@ TYPES: dict[str, TypeRule | Refusal] = {
         pa.string(),
         decoding.TEXT,
         "ISO 8601: months, days and seconds stay apart",
-        limits="infinity would arrive as zero: from PostgreSQL 17 on `source check` wants a CHECK (isfinite(...)); "
+        limits="infinity would arrive as zero: from PostgreSQL 17 on `source check` wants a CHECK that keeps it out; "
         f"2^31 hours or more {_STOPS}",
     ),
     "bytea": TypeRule("exact", pa.binary(), decoding.BYTES, "the same", unchanged="base64"),

@@ -1,6 +1,7 @@
 """A real catalogue: no type is forgotten; what would be misread is found, with a cure that cures."""
 
 import pytest
+from psycopg.errors import CheckViolation
 
 from connectors.postgres.catalog import list_tables, read_tables
 from connectors.postgres.checks import check_tables
@@ -83,12 +84,26 @@ def test_a_domain_over_an_enum_is_an_error(source):
     assert errors(source) == []
 
 
-def test_an_interval_that_may_be_infinite_is_an_error(source):
-    source.execute('CREATE TABLE t (id int PRIMARY KEY, "a b" interval)')
+@pytest.mark.parametrize(
+    ("declared", "severity", "bad", "good"),
+    [
+        ("interval", "error", "infinity", "2147483647 hours 59 minutes"),
+        ("interval", "error", "-2147483647 hours -60 minutes", "-2147483647 hours"),
+        ("mood[]", "warning", "{a,NULL}", "{a,a}"),
+        ("numeric[]", "warning", "{1,NaN}", "{1.50,NULL}"),
+        ("numeric(5, 2)[]", "warning", "{NaN}", "{}"),
+        ("numeric[]", "warning", "{-Infinity}", "{-1}"),
+    ],
+)
+def test_a_value_that_debezium_can_not_write_is_kept_out_by_the_cure(source, declared, severity, bad, good):
+    source.execute(f"CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (id int, \"a b{{\" {declared})")
     (found,) = errors(source)
-    assert found.subject == "public.t.a b"
+    assert (found.severity, found.subject) == (severity, "public.t.a b{")
     source.execute(found.cure)
     assert errors(source) == []
+    source.execute("INSERT INTO t VALUES (1, %s), (2, NULL)", [good])
+    with pytest.raises(CheckViolation):
+        source.execute("INSERT INTO t VALUES (3, %s)", [bad])
 
 
 def test_money_with_two_decimals_is_none(source):

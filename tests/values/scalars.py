@@ -46,7 +46,10 @@ SCALARS = {
     "time0": Values("time(0)", ("00:00", "24:00", "23:59:59")),
     "interval": Values(
         "interval",
-        ("0", "1 mon", "30 days", "720:00", "-1 year -2 mons +3 days -04:05:06.7", "178000000 years", "-0.000001 s"),
+        (
+            *("0", "1 mon", "30 days", "720:00", "-1 year -2 mons +3 days -04:05:06.7", "178000000 years"),
+            *("-0.000001 s", "2147483647:59:59.999999", "-2147483647:59"),
+        ),
     ),
     "bytea": Values("bytea", ("", "\\x00ff5c", "\\x4e"), large=f"convert_to({LONG}, 'UTF8')"),
     "bit1": Values("bit", ("0", "1", "0")),
