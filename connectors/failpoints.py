@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 
 FAILPOINTS = ("polled", "bronze-committed", "quarantined", "silver-committed", "silver-replaced", "before-group-commit")
+"""Those that a drain or a rebuild passes; a backfill has `partition-written`."""
 VARIABLE = "LAKEHOUSE_FAILPOINT"
 
 _passages: Counter[str] = Counter()

@@ -8,6 +8,7 @@ Read once at the edge (a command, a flow) and passed down as values.
 import os
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -21,6 +22,8 @@ from pydantic_settings import (
 from connectors.errors import ConfigurationError
 
 STACK_FILE = "stack.json"
+PROJECT = Path(__file__).parents[1] / "dbt"
+"""The dbt project."""
 _UNUSABLE_IN_ROOT = frozenset("[]*?%#")
 
 
@@ -100,6 +103,22 @@ class LakeSettings(_Group):
         return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
 
+class BackfillSettings(_Group):
+    """How a range of a target is cut and made anew."""
+
+    time_zone: str = Field("UTC", description="Time zone of days, weeks and months, `Europe/Berlin`; keep to one.")
+    lease_seconds: int = Field(
+        60, ge=1, description="For how long a partition stays with a run that was killed; live runs renew."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _know_time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not a time zone")
+        return value
+
+
 class PrefectSettings(_Group):
     """Prefect, which schedules and shows the flows."""
 
@@ -139,6 +158,7 @@ class Settings(BaseSettings):
     connect: ConnectSettings = Field(default_factory=ConnectSettings)
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
+    backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     stack: StackSettings = Field(default_factory=StackSettings)
 

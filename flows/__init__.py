@@ -1,5 +1,7 @@
 """Prefect flows: compositions of tasks. They also run in a script or a notebook, without a Prefect server."""
 
+from flows.backfill import backfill
+from flows.backfill_partition import backfill_partition
 from flows.build_marts import build_marts
 from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
@@ -9,6 +11,8 @@ from flows.replay_quarantine import replay_quarantine
 from flows.resync_tables import resync_tables
 
 __all__ = [
+    "backfill",
+    "backfill_partition",
     "build_marts",
     "drain_cdc",
     "lakehouse",

@@ -1,15 +1,12 @@
 """Task of the marts: dbt, whose models become task runs of their own."""
 
-from pathlib import Path
 from typing import Any
 
 from connectors.errors import TerminalError
-from connectors.settings import Settings, home
+from connectors.settings import PROJECT, Settings, home
 from tasks.artifacts import DbtNode, publish_build
 from tasks.cost import Meter
 from tasks.policy import preset_task
-
-PROJECT = Path(__file__).parents[1] / "dbt"
 
 
 @preset_task("find moved tables of {settings.cdc.source}")

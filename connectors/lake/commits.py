@@ -4,15 +4,21 @@ Progress is kept in Delta's `txn` actions. The rule that makes it exact: load a 
 commit with that same object. Of two writers that started from one version the second fails, reloads, and decides again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from connectors.errors import CommitConflict
 from connectors.lake.storage import storage_errors
+
+Result = TypeVar("Result")
+
+_ATTEMPTS = 10
 
 
 def with_progress(progress: Mapping[str, int]) -> CommitProperties:
@@ -51,3 +57,18 @@ def commit_progress(table: DeltaTable, schema: pa.Schema, progress: Mapping[str,
     """Commits numbers alone, for changes that turned out to change no row."""
     with committing(table):
         write_deltalake(table, schema.empty_table(), mode="append", commit_properties=with_progress(progress))
+
+
+def optimistically(attempt: Callable[[], Result]) -> Result:
+    """Reads and commits; where somebody else committed first, reads and commits again.
+
+    Raises:
+        CommitConflict: Other writers won every race.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(CommitConflict),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random(0, 0.2),
+        reraise=True,
+    )
+    return retrying(attempt)

@@ -5,21 +5,20 @@ two writers that read the same state one wins and the other reads again.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from connectors.changes.evolution import with_dropped
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.changes.order import Position
-from connectors.errors import CommitConflict, ConfigurationError
-from connectors.lake.commits import committing, reached, with_progress
+from connectors.errors import ConfigurationError
+from connectors.lake.commits import committing, optimistically, reached, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.storage import ensure_table, open_table, storage_errors
@@ -28,9 +27,6 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.patterns import select
 from connectors.postgres.replication import ServerIdentity
 
-Result = TypeVar("Result")
-
-_ATTEMPTS = 10
 _COMMIT_NUMBER = "lakehouse.commit"
 
 _CONTRACTS = pa.schema(
@@ -184,7 +180,7 @@ def record_contracts(
         _append(table, rows, _CONTRACTS)
         return [contract.table for contract in changed]
 
-    return _optimistic(attempt)
+    return optimistically(attempt)
 
 
 def current_life(layout: LakeLayout) -> SourceLife | None:
@@ -246,7 +242,7 @@ def ensure_epoch(
         _append(table, [row], _EPOCHS)
         return life
 
-    return _optimistic(attempt)
+    return optimistically(attempt)
 
 
 def _not_registered(layout: LakeLayout) -> ConfigurationError:
@@ -317,14 +313,3 @@ def _append(table: DeltaTable, rows: Sequence[dict[str, Any]], schema: pa.Schema
         write_deltalake(
             table, pa.Table.from_pylist(list(rows), schema=schema), mode="append", commit_properties=progress
         )
-
-
-def _optimistic(attempt: Callable[[], Result]) -> Result:
-    """Reads and commits; where somebody else committed first, reads and commits again."""
-    retrying = Retrying(
-        retry=retry_if_exception_type(CommitConflict),
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_random(0, 0.2),
-        reraise=True,
-    )
-    return retrying(attempt)

@@ -18,6 +18,9 @@ from connectors.settings import Settings, home
 
 _BUILT_FROM = "main.built_from"
 
+BUSY = "another dbt run is building"
+"""What the error says when it is not this run's turn; through dbt it arrives as text only."""
+
 
 def gold_file() -> Path:
     """The last complete build of gold; exists once there was one."""
@@ -90,9 +93,7 @@ class GoldBuild:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
-            raise TransientError(
-                f"another dbt run is building {self._published}", hint="Wait until it has ended, or end it."
-            ) from error
+            raise TransientError(f"{BUSY} {self._published}", hint="Wait until it has ended, or end it.") from error
         return lock
 
     def _unlock(self) -> None:

@@ -76,6 +76,11 @@ class LakeLayout:
         return f"{self.root}/bronze/{self.source}/epochs"
 
     @property
+    def backfills(self) -> str:
+        """What became of every partition of every backfill."""
+        return f"{self.root}/backfills/{self.source}/partitions"
+
+    @property
     def quarantine(self) -> str:
         """Messages that could not be read, with the reason."""
         return f"{self.root}/quarantine/{self.source}/rejected"

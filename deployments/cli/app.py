@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from connectors.errors import LakehouseError
 from deployments.cli import (
+    backfill_commands,
     demo_commands,
     deploy_commands,
     drain_commands,
@@ -49,5 +50,6 @@ drain_commands.add_to(app)
 reconcile_commands.add_to(app)
 repair_commands.add_to(app)
 quarantine_commands.add_to(app)
+backfill_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

@@ -1,3 +1,5 @@
+{{ partitioned_by('order_date') }}
+
 select
     order_date,
     currency,
@@ -10,4 +12,5 @@ select
     coalesce(sum(total) filter (where not is_cancelled), 0) as net_sales,
     coalesce(sum(discount) filter (where not is_cancelled), 0) as discounts
 from {{ ref('fct_orders') }}
+where {{ in_partition('order_date') }}
 group by order_date, currency

@@ -1,0 +1,130 @@
+"""What can be made anew by partition."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from connectors.backfill.dbt_models import DbtModel, partitioned_models
+from connectors.backfill.partitions import Partition, Size, last_ended, parse_partition, split_range
+from connectors.errors import ConfigurationError
+from connectors.lake.contract_log import captured_tables
+from connectors.lake.layout import LakeLayout
+from connectors.postgres.identifiers import TableName
+from connectors.rebuild import rebuild_silver
+from connectors.settings import Settings
+
+
+class Target(Protocol):
+    """What `run` makes of a partition depends on its source alone: run twice, it is the same."""
+
+    @property
+    def at_once(self) -> int | None:
+        """How many partitions may go on at a time; None: any number."""
+
+    def partitions(self, since: date | None, until: date | None, size: Size) -> list[Partition]:
+        """The partitions from `since` to before `until`.
+
+        Raises:
+            ConfigurationError: It has no such partitions.
+        """
+
+    def partition(self, key: str) -> Partition:
+        """The partition of this key.
+
+        Raises:
+            ConfigurationError: It has none of this key.
+        """
+
+    def run(self, partition: Partition) -> int:
+        """Replaces what the partition holds, in one transaction; returns how many rows it has now."""
+
+
+class InTime:
+    """A target whose partitions are days, weeks or months of a time zone.
+
+    Args:
+        zone: The time zone.
+        work: Replaces what a partition holds; returns how many rows it has now.
+        at_once: How many partitions may go on at a time; None: any number.
+    """
+
+    def __init__(self, zone: ZoneInfo, work: Callable[[Partition], int], *, at_once: int | None = None) -> None:
+        self._zone = zone
+        self._work = work
+        self.at_once = at_once
+
+    def partitions(self, since: date | None, until: date | None, size: Size) -> list[Partition]:
+        """Cuts the range; without an end it goes on to the last partition that has ended."""
+        if since is None:
+            raise ConfigurationError("this target has partitions in time", hint="say since which day")
+        ended = last_ended(datetime.now(UTC), size=size, zone=self._zone)
+        if until is not None and until > ended:
+            raise ConfigurationError(
+                f"not every {size} before {until} has ended in {self._zone}",
+                hint=f"take {ended} for the end of the range: the first day that is not part of it",
+            )
+        return split_range(since, ended if until is None else until, size=size, zone=self._zone)
+
+    def partition(self, key: str) -> Partition:
+        """Reads the key of a day, a week or a month."""
+        return parse_partition(key, self._zone)
+
+    def run(self, partition: Partition) -> int:
+        """Does the work."""
+        return self._work(partition)
+
+
+class SilverTables:
+    """Silver, made anew from bronze table by table. Never by date: a day's rows depend on changes of other days."""
+
+    at_once = None
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._layout = LakeLayout(settings.lake.root, settings.cdc.source)
+
+    def partitions(self, since: date | None, until: date | None, size: Size) -> list[Partition]:  # noqa: ARG002 - the protocol's
+        """One of each captured table."""
+        if since is not None or until is not None:
+            raise ConfigurationError("silver is made anew by table, never by date", hint="leave the range out")
+        return [Partition(str(table)) for table in captured_tables(self._layout, ("*.*",))]
+
+    def partition(self, key: str) -> Partition:
+        """The one of a captured table."""
+        return Partition(str(self._table(key)))
+
+    def run(self, partition: Partition) -> int:
+        """Rebuilds the table."""
+        return rebuild_silver(self._settings, self._table(partition.key)).rows
+
+    def _table(self, key: str) -> TableName:
+        found = [table for table in captured_tables(self._layout, ("*.*",)) if str(table) == key]
+        if not found:
+            raise ConfigurationError(f"{key!r} is not a captured table", hint="its name is schema.table")
+        return found[0]
+
+
+def _model(settings: Settings, *, name: str, column: str) -> Target:
+    model = DbtModel(name, column)
+    # A build of gold is a copy that takes the place of the last one: of two at a time, one would be lost.
+    return InTime(ZoneInfo(settings.backfill.time_zone), model.replace, at_once=1)
+
+
+TARGETS: dict[str, Callable[[Settings], Target]] = {
+    "silver": SilverTables,
+    **{name: partial(_model, name=name, column=column) for name, column in partitioned_models().items()},
+}
+"""How each target is opened, by name."""
+
+
+def open_target(settings: Settings, name: str) -> Target:
+    """Opens a target.
+
+    Raises:
+        ConfigurationError: There is none of this name.
+    """
+    if name not in TARGETS:
+        raise ConfigurationError(f"there is no target {name!r}", hint=f"one of {', '.join(sorted(TARGETS))}")
+    return TARGETS[name](settings)

@@ -1,0 +1,119 @@
+"""`lakehouse backfill` and `lakehouse partitions`: a range of a target, made anew and looked at."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.table import Table
+
+from connectors.backfill.entry import Entry
+from connectors.backfill.grid import SIGNS, Grid, make_grid, shown_state
+from connectors.backfill.parallel import run_all
+from connectors.backfill.partitions import Size
+from connectors.backfill.plan import open_backfill, open_ledger
+from connectors.backfill.run import run_partition
+from connectors.backfill.targets import open_target
+from connectors.settings import load_settings
+from deployments.cli.console import data, talk
+
+PANEL = "Repair"
+_COLOURS = {"done": "green", "failed": "red", "running": "cyan", "interrupted": "yellow"}
+
+TargetName = Annotated[str, typer.Argument(help="A dbt model that is cut by days, or `silver`.", metavar="TARGET")]
+Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day of the range.")]
+Until = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day behind it; by default all that has ended.")
+]
+CutInto = Annotated[Size, typer.Option("--size", help="How long a partition is.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (backfill, partitions):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def backfill(
+    target: TargetName,
+    since: Since = None,
+    until: Until = None,
+    size: CutInto = Size.DAY,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="How many partitions at a time.")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="Also those that are done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+) -> None:
+    """Make a range of a target anew, each partition exactly once.
+
+    Runs only what the ledger in the lake does not have as done: after a failure or an interruption, run it again.
+    Exits with 1 if a partition failed; the others are done.
+
+    Example: lakehouse backfill fct_daily_sales --since 2026-01-01 --until 2026-03-01
+    """
+    settings = load_settings()
+    days = {"since": since and since.date(), "until": until and until.date()}
+    chosen = open_backfill(settings, target, **days, size=size)
+    if dry_run:
+        entries = chosen.entries()
+        _print_grid(make_grid(entries, chosen.ledger.clock()))
+        missing = chosen.missing(entries, again=again)
+        talk.print(f"{len(missing)} of {len(chosen.partitions)} partitions would be made anew.")
+        return
+    missing = chosen.plan(again=again)
+    try:
+        with talk.status(f"Making {len(missing)} of {len(chosen.partitions)} partitions of {target} anew"):
+            work = partial(run_partition, chosen.ledger, chosen.target, run=str(uuid4()))
+            run_all(missing, work, parallel=chosen.parallel(parallel), on_end=lambda: None)
+    finally:
+        _print_grid(make_grid(chosen.entries(), chosen.ledger.clock()))
+
+
+def partitions(
+    target: TargetName,
+    since: Since = None,
+    until: Until = None,
+    size: CutInto = Size.DAY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how far the partitions of a target are; without a range all that were ever planned.
+
+    Example: lakehouse partitions fct_daily_sales --since 2026-01-01
+    """
+    settings = load_settings()
+    open_target(settings, target)
+    ledger = open_ledger(settings, target)
+    entries: Mapping[str, Entry | None] = ledger.entries()
+    if since is not None or until is not None:
+        days = {"since": since and since.date(), "until": until and until.date()}
+        entries = open_backfill(settings, target, **days, size=size).entries()
+    if as_json:
+        rows = [_as_json(key, entry, ledger.clock()) for key, entry in sorted(entries.items())]
+        typer.echo(json.dumps(rows, default=str, ensure_ascii=False))
+    else:
+        _print_grid(make_grid(entries, ledger.clock()))
+
+
+def _print_grid(grid: Grid) -> None:
+    table = Table("", box=None, pad_edge=False)
+    for column in grid.columns:
+        table.add_column(column, justify="center", no_wrap=True)
+    for name, states in grid.lines.items():
+        table.add_row(name, *("" if state is None else _sign(state) for state in states))
+    data.print(table)
+    data.print(", ".join(f"{_sign(state)} {count:,} {state}" for state, count in grid.counts.items()))
+    for key, error in grid.failures.items():
+        data.print(f"{key}: {error}", markup=False)
+
+
+def _sign(state: str) -> str:
+    colour = _COLOURS.get(state, "default")
+    return f"[{colour}]{SIGNS[state]}[/]"
+
+
+def _as_json(key: str, entry: Entry | None, now: datetime) -> dict[str, object]:
+    facts = ("attempt", "start", "end", "run", "started_at", "ended_at", "rows", "error")
+    shown = dict.fromkeys(facts) if entry is None else {fact: getattr(entry, fact) for fact in facts}
+    return {"partition": key, "state": shown_state(entry, now), **shown}

@@ -1,0 +1,110 @@
+"""Tasks of a backfill: one partition, run here or by the work pool.
+
+Connectors are imported by the task that runs: to deploy or to show a flow takes none of them, and they take long.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+from uuid import uuid4
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+
+from connectors.backfill.entry import Entry, State
+from connectors.backfill.grid import Grid, make_grid
+from connectors.backfill.partitions import Partition, Size
+from connectors.errors import TerminalError
+from connectors.settings import Settings
+from tasks.policy import preset_task
+
+_LOOK_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backfill is to do.
+
+    Attributes:
+        partitions: Those of the range.
+        missing: Those of them that are to be run, in order.
+        parallel: How many at a time.
+    """
+
+    partitions: tuple[Partition, ...]
+    missing: tuple[Partition, ...]
+    parallel: int
+
+
+@preset_task("plan {target}")
+def plan_partitions(
+    settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, again: bool
+) -> Plan:
+    """Records which partitions of a range are to be made anew."""
+    from connectors.backfill.plan import open_backfill  # noqa: PLC0415 - start-up time
+
+    since, until = days
+    backfill = open_backfill(settings, target, since=since, until=until, size=size)
+    return Plan(backfill.partitions, tuple(backfill.plan(again=again)), backfill.parallel(parallel))
+
+
+def read_grid(settings: Settings, target: str, partitions: Iterable[Partition]) -> Grid:
+    """Looks up how far partitions are."""
+    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time
+
+    ledger = open_ledger(settings, target)
+    known = ledger.entries()
+    return make_grid({p.key: known.get(p.key) for p in partitions}, ledger.clock())
+
+
+@preset_task("{target} {key}")
+def run_partition(settings: Settings, target: str, key: str) -> Entry:
+    """Makes one partition anew, in this process."""
+    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time
+    from connectors.backfill.run import run_partition as run  # noqa: PLC0415 - start-up time
+    from connectors.backfill.targets import open_target  # noqa: PLC0415 - start-up time
+
+    opened = open_target(settings, target)
+    return run(open_ledger(settings, target), opened, opened.partition(key), run=str(uuid4()))
+
+
+@preset_task("{target} {partition.key}")
+def start_partition(settings: Settings, target: str, partition: Partition, *, deployment: str) -> Entry:
+    """Makes one partition anew, in a run of a deployment; a run that an earlier call started is waited for.
+
+    Raises:
+        TerminalError: The run failed, or is gone.
+    """
+    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time
+
+    ledger = open_ledger(settings, target)
+    last = ledger.entries().get(partition.key)
+    begun = 0 if last is None else last.attempt
+    attempt = begun if last is not None and last.is_held(ledger.clock()) else begun + 1
+    started = run_deployment(
+        deployment,
+        parameters={"target": target, "partition": partition.key},
+        # The same attempt is the same run, whoever asks for it.
+        idempotency_key=f"{settings.cdc.source} {target} {partition.key} {attempt}",
+        timeout=0,
+        as_subflow=False,
+    )
+    run_id = cast(FlowRun, started).id  # the signature covers asynchronous use, too
+    with get_client(sync_client=True) as client:
+        while not _is_final(run := client.read_flow_run(run_id)):
+            last = ledger.entries().get(partition.key)
+            if last is not None and last.attempt == attempt and last.is_lost(ledger.clock()):
+                break  # its process is gone, though Prefect does not know
+            time.sleep(_LOOK_SECONDS)
+    state = "gone" if run.state is None else f"{run.state.name}: {run.state.message}"
+    entry = ledger.give_up(partition, attempt=attempt, error=f"run {run.name!r} ended without a word: {state}")
+    if entry.state is not State.DONE:
+        raise TerminalError(f"{target} {partition.key}: {entry.error}", hint=f"the logs of run {run.name!r} say more")
+    return entry
+
+
+def _is_final(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_final()
