@@ -21,6 +21,7 @@ from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 
 PANEL = "Repair"
+_WIDEST = 250
 _COLOURS = {"done": "green", "failed": "red", "running": "cyan", "interrupted": "yellow"}
 
 TargetName = Annotated[str, typer.Argument(help="A dbt model that is cut by days, or `silver`.", metavar="TARGET")]
@@ -97,12 +98,13 @@ def partitions(
 
 
 def _print_grid(grid: Grid) -> None:
-    table = Table("", box=None, pad_edge=False)
+    table = Table("", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in grid.columns:
-        table.add_column(column, justify="center", no_wrap=True)
+        table.add_column("\n".join(column[-2:]), no_wrap=True)  # a month's days fit into 80 columns like this
     for name, states in grid.lines.items():
         table.add_row(name, *("" if state is None else _sign(state) for state in states))
-    data.print(table)
+    # Rich would leave out columns for which there is no room.
+    data.print(table, width=max(data.width, _WIDEST), crop=False)
     data.print(", ".join(f"{_sign(state)} {count:,} {state}" for state, count in grid.counts.items()))
     for key, error in grid.failures.items():
         data.print(f"{key}: {error}", markup=False)

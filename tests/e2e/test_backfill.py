@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter
 from prefect.deployments import run_deployment
 
 from connectors.backfill.plan import open_ledger
@@ -85,7 +85,9 @@ def test_sixty_days_are_made_once_though_three_fail_and_one_run_is_killed(settin
     assert 15 <= len(before) <= 25
 
     failed = start(settings, folder, CODE)
-    assert f"FAILED 3 of {60 - len(before)} partitions failed: {', '.join(BROKEN)}" in failed.stdout, failed.stderr
+    assert f"TerminalError: 3 of {60 - len(before)} partitions failed: {', '.join(BROKEN)}" in failed.stdout, (
+        failed.stderr
+    )
     assert {day for day, p in states(settings, folder).items() if p["state"] != "done"} == set(BROKEN)
     assert {row["day"] for row in hourly_target.rows(folder)} == set(DAYS) - set(BROKEN)
     assert "57 done, 3 failed" in page("backfill-hourly")
@@ -115,17 +117,18 @@ def test_sixty_days_are_made_once_though_three_fail_and_one_run_is_killed(settin
     assert grid.count("■") == 61
 
 
-def test_deployment_runs_each_partition_as_a_run_of_its_own(settings, shop):
+def test_deployment_runs_a_partition_as_a_run_of_its_own(settings, shop):
     if not gold_file().exists():
         run_deployment("lakehouse/local", timeout=180, poll_interval=1, as_subflow=False)
-    parameters = {"target": "fct_daily_sales", "since": "2025-06-01", "until": "2025-06-03", "again": True}
+    parameters = {"target": "fct_daily_sales", "since": "2025-06-01", "until": "2025-06-02"}
     done = run_deployment("backfill/local", parameters=parameters, timeout=240, poll_interval=1, as_subflow=False)
     assert done.state.is_completed(), done.state
-    assert done.name == "backfill fct_daily_sales 2025-06-01 to 2025-06-03"
-    entries = open_ledger(settings, "fct_daily_sales").entries()
-    assert {(day, e.state.value, e.attempt) for day, e in entries.items()} == {
-        ("2025-06-01", "done", 1),
-        ("2025-06-02", "done", 1),
-    }
-    assert len({e.run for e in entries.values()}) == 2
-    assert "2 done" in page("backfill-fct-daily-sales")
+    assert done.name == "backfill fct_daily_sales 2025-06-01 to 2025-06-02"
+    [entry] = open_ledger(settings, "fct_daily_sales").entries().values()
+    assert (entry.partition, entry.state.value, entry.attempt) == ("2025-06-01", "done", 1)
+    with get_client(sync_client=True) as client:
+        own = FlowRunFilter(name={"any_": ["fct_daily_sales 2025-06-01"]})
+        [run] = client.read_flow_runs(flow_run_filter=own)
+    assert run.deployment_id is not None
+    assert run.state.is_completed()
+    assert "1 done" in page("backfill-fct-daily-sales")
