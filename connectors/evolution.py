@@ -18,6 +18,8 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_lsn, published_tables
 from connectors.settings import Settings
 
+_REGISTER = "lakehouse source register"
+
 
 @dataclass(frozen=True)
 class ContractCheck:
@@ -48,18 +50,20 @@ def check_contracts(settings: Settings) -> ContractCheck:
         lsn = current_lsn(connection)
         contracts = read_contracts(connection, versions)
         published = published_tables(connection, publication_name(settings.cdc.source)) or []
-    missed = {
-        contract.table: held(contract, "it was taken from the publication: changes are missed from then on")
-        for contract in contracts
-        if contract.table not in published
-    }
     unread = {
-        name: held(version.contract, "it was added, and its rows were not read yet")
+        name: held(version.contract, "it was added, and its rows were not read yet", command=_REGISTER)
         for name, version in versions.items()
         if version.beginning == UNREAD
     }
     followed, unsafe = follow_contracts(layout, versions, contracts, lsn)
-    return ContractCheck(batch, followed, {**unread, **missed, **unsafe})
+    missed = {c.table: _missed(c, unsafe.get(c.table)) for c in contracts if c.table not in published}
+    return ContractCheck(batch, followed, {**unread, **unsafe, **missed})
+
+
+def _missed(contract: TableContract, other: ContractMismatch | None) -> ContractMismatch:
+    """Why a table is held that is not in the publication, and maybe for another reason, too."""
+    command = _REGISTER if other is None else f"{_REGISTER} && {other.context['command']}"
+    return held(contract, "it was taken from the publication: changes are missed from then on", command=command)
 
 
 def follow_contracts(

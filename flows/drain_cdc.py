@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from prefect import flow
 from pydantic import Field
 
-from connectors.errors import TerminalError
+from connectors.errors import ContractMismatch, TerminalError
 from connectors.postgres.identifiers import TableName
 from connectors.reports import MergeReport
 from connectors.settings import Settings, load_settings
@@ -14,7 +14,7 @@ from tasks.artifacts import publish_drain, publish_freshness
 from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
 from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table
 from tasks.cost import Meter
-from tasks.events import emit_moved
+from tasks.events import emit_held, emit_moved
 from tasks.quality import measure_freshness
 from tasks.turns import turn_of
 
@@ -46,6 +46,7 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
         drained = drain(settings, through_lsn=through_lsn)
         checked = check_contracts(settings)
         outcomes = merge_tables(settings, find_pending_tables(settings), checked)
+    emit_held(source, {**checked.held, **held_in(outcomes)})
     emit_moved(source, outcomes)
     publish_drain(drained, outcomes, meter.read())
     if outcomes:
@@ -62,6 +63,12 @@ def merge_tables(settings: Settings, tables: list[TableName], checked: "Contract
         merge = materializing(merge_table, silver, bronze, facts=partial(merged_facts, settings))
         outcomes[table] = merge(settings, table, checked=checked, return_state=True).result(raise_on_failure=False)
     return outcomes
+
+
+def held_in(outcomes: Outcomes) -> dict[TableName, ContractMismatch]:
+    """Why tables are held of which only the merge found that their events do not fit."""
+    errors = {table: error for table, error in outcomes.items() if isinstance(error, ContractMismatch)}
+    return {table: error for table, error in errors.items() if "command" in error.context}
 
 
 def merged(outcomes: Outcomes) -> list[MergeReport]:

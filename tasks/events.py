@@ -5,11 +5,23 @@ from typing import Any
 
 from prefect.events import emit_event
 
+from connectors.errors import LakehouseError
 from connectors.postgres.identifiers import TableName
 from connectors.reports import MergeReport, TableComparison
 
+TABLE_HELD = "lakehouse.table.held"
 ROWS_MOVED = "lakehouse.rows.moved"
 TABLES_DIFFER = "lakehouse.tables.differ"
+
+
+def emit_held(source: str, held: Mapping[TableName, LakehouseError]) -> None:
+    """Tells of each table that is held why, and the command that carries it through."""
+    for table, error in held.items():
+        emit_event(
+            TABLE_HELD,
+            resource={"prefect.resource.id": f"lakehouse.silver.{source}.{table}", "prefect.resource.name": str(table)},
+            payload={"reason": error.message, "command": error.context["command"]},
+        )
 
 
 def emit_moved(source: str, outcomes: Mapping[TableName, MergeReport | BaseException]) -> None:

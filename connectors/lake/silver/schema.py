@@ -1,5 +1,6 @@
 """The columns of a silver table, and how it follows those of its source."""
 
+import shlex
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -33,13 +34,15 @@ def silver_schema(contract: TableContract, columns: Columns) -> pa.Schema:
     return pa.schema([*fields, *(pa.field(name, kind) for name, kind in own)])
 
 
-def held(contract: TableContract, problem: str) -> ContractMismatch:
-    """Makes the error of a table that can't be merged until it was read anew."""
+def held(contract: TableContract, problem: str, *, command: str | None = None) -> ContractMismatch:
+    """Makes the error of a table that can't be merged until a command, by default that of a resync, reads it anew."""
+    command = command or f"lakehouse resync {shlex.quote(str(contract.table))}"
     return ContractMismatch(
         f"{contract.table}: {problem}",
-        hint=f"the table changed at the source: `lakehouse resync '{contract.table}'` reads it anew; "
+        hint=f"the table changed at the source: `{command}` reads it anew; "
         "until then it is held at its last state, its events are safe in bronze",
         table=contract.table,
+        command=command,
     )
 
 

@@ -1,0 +1,44 @@
+"""Events that runs emit have the names and contents that automations are made for."""
+
+import pytest
+from prefect.events.clients import AssertingEventsClient
+from prefect.events.worker import EventsWorker
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from connectors.lake.silver.schema import held
+from connectors.postgres.contracts import TableContract
+from tasks.events import emit_held
+
+ODD = TableContract(schema_name="Rail way", table_name="a b", columns=(), key=())
+
+
+@pytest.fixture
+def emitted():
+    """Gives the events that were sent so far; nothing listens at the address."""
+    AssertingEventsClient.reset()
+    EventsWorker.set_client_override(AssertingEventsClient)
+
+    def sent():
+        EventsWorker.instance().drain()
+        return [event for client in AssertingEventsClient.all for event in client.events]
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
+        yield sent
+    EventsWorker.set_client_override(None)
+    AssertingEventsClient.reset()
+
+
+def test_held_table_is_told_with_the_reason_and_the_command(emitted):
+    emit_held("shop", {ODD.table: held(ODD, "column renamed: a -> b")})
+    [event] = emitted()
+    assert event.event == "lakehouse.table.held"
+    assert event.resource.id == "lakehouse.silver.shop.Rail way.a b"
+    assert event.payload == {
+        "reason": "Rail way.a b: column renamed: a -> b",
+        "command": "lakehouse resync 'Rail way.a b'",
+    }
+
+
+def test_no_held_table_is_no_event(emitted):
+    emit_held("shop", {})
+    assert emitted() == []
