@@ -4,7 +4,7 @@ import time
 
 from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
-from connectors.errors import CommitConflict, ConfigurationError
+from connectors.errors import CommitConflict, ConfigurationError, TerminalError
 from connectors.evolution import ContractCheck
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, SourceLife, registered_life, registered_versions
@@ -72,6 +72,12 @@ def merge_table(
     changes = rejected = 0
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
         bronze = BronzeLog(layout)
+        if silver.batch < bronze.trimmed(table):
+            raise TerminalError(
+                f"{silver.uri} has merged up to batch {silver.batch}; what came up to batch {bronze.trimmed(table)}"
+                " was trimmed from bronze",
+                hint=f"`lakehouse rebuild '{table}'` begins with the snapshot that was recorded before",
+            )
         try:
             up_to_batch = bronze.batch if checked is None else min(bronze.batch, checked.up_to_batch)
             for report in merge_pending(

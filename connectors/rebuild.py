@@ -9,6 +9,7 @@ from deltalake.exceptions import DeltaError
 from connectors.errors import CommitConflict, SourceNotReady
 from connectors.evolution import ContractCheck
 from connectors.failpoints import failpoint
+from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import Rules
@@ -16,6 +17,7 @@ from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import UNREAD, SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
 from connectors.lake.silver.settle import settle_rejected
+from connectors.lake.silver.snapshot import restore_snapshot
 from connectors.lake.storage import delete_table, open_table
 from connectors.merge import merge_table, open_silver
 from connectors.postgres.identifiers import TableName
@@ -46,7 +48,11 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     silver, rules = open_silver(settings, table), rules_of_now(layout, table)
     beside = layout.rebuild(table)
-    _discard_stale(silver, beside)
+    trimmed = BronzeLog(layout).trimmed(table)
+    _discard_stale(silver, beside, trimmed=trimmed)
+    new = open_silver(settings, table, at=beside)
+    if new.batch < trimmed:
+        restore_snapshot(layout, new, at_least=trimmed)
     changes = 0
     for attempt in range(1, _ATTEMPTS + 1):
         if checked is not None:
@@ -87,7 +93,7 @@ def _require_rows(new: SilverTable) -> None:
         )
 
 
-def _discard_stale(silver: SilverTable, beside: str) -> None:
+def _discard_stale(silver: SilverTable, beside: str, *, trimmed: int) -> None:
     """Removes what an earlier rebuild left, unless it can be gone on with."""
     try:
         left = open_table(beside)
@@ -99,5 +105,11 @@ def _discard_stale(silver: SilverTable, beside: str) -> None:
         return
     progress = SilverProgress.of(left)
     began_elsewhere = progress is not None and progress.floor < silver.beginning.floor
-    if began_elsewhere or has_replaced(silver, left) or left.schema().to_arrow().names != silver.schema.names:
+    lacks_batches = progress is not None and progress.batch < trimmed
+    if (
+        began_elsewhere
+        or lacks_batches
+        or has_replaced(silver, left)
+        or left.schema().to_arrow().names != silver.schema.names
+    ):
         delete_table(beside)

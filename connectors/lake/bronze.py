@@ -17,8 +17,9 @@ from connectors.changes.decode import Messages
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
 from connectors.lake.commits import commit_progress, committing, reached, with_progress
-from connectors.lake.layout import LakeLayout
+from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.storage import data_files, duckdb_connection, ensure_table
+from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.streams.protocol import MESSAGES, READ_ANEW, RawBatch, StreamPartition
 
 SCHEMA = pa.schema(
@@ -35,6 +36,8 @@ _BATCH = "v1/batch"
 _MARKER = ("v1/marker_epoch", "v1/marker_lsn")
 _THROUGH = ("v1/through_epoch", "v1/through_lsn")
 _REOPEN_AFTER = 50
+# Longer than any run: whoever has opened the table goes on to read the files of that version.
+_VACUUM_HOURS = 7 * 24
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", "delta.checkpointInterval": "50"}
 
@@ -48,6 +51,7 @@ class BronzeFile:
     last_batch: int
     rows: int
     size: int
+    ingest_date: dt.date
 
 
 class BronzeLog:
@@ -157,9 +161,40 @@ class BronzeLog:
         for row in data_files(self._layout.bronze, self._table):
             table, last = row["partition.source_table"], row["max.batch"]
             if last > after_batch and (up_to_batch is None or row["min.batch"] <= up_to_batch):
-                file = BronzeFile(row["path"], row["min.batch"], last, row["num_records"], row["size_bytes"])
+                file = BronzeFile(
+                    row["path"],
+                    row["min.batch"],
+                    last,
+                    row["num_records"],
+                    row["size_bytes"],
+                    row["partition.ingest_date"],
+                )
                 found.setdefault(table, []).append(file)
         return {table: sorted(files, key=lambda f: f.first_batch) for table, files in found.items()}
+
+    def trimmed(self, table: TableName) -> int:
+        """Returns up to which batch messages of a table may be gone; zero: none is."""
+        return self._number(_trimmed_name(table)) or 0
+
+    def trim(self, table: TableName, *, before: dt.date, up_to_batch: int) -> None:
+        """Takes out a table's messages that were received before a day, the last of them in batch `up_to_batch`.
+
+        Positions stay; the files do, too, until `vacuum`.
+
+        Raises:
+            CommitConflict: Another writer committed first: reload, and decide again.
+        """
+        # On columns of partitions alone: no file is read or written.
+        predicate = f"source_table = {quote_literal(log_name(table))} AND ingest_date < CAST('{before}' AS DATE)"
+        progress = {_trimmed_name(table): max(up_to_batch, self.trimmed(table))}
+        with committing(self._table):
+            self._table.delete(predicate, commit_properties=with_progress(progress))
+        self._reached.update(progress)
+
+    def vacuum(self) -> int:
+        """Deletes files that were taken out a week ago or earlier; returns how many."""
+        with committing(self._table):
+            return len(self._table.vacuum(retention_hours=_VACUUM_HOURS, dry_run=False))
 
     def count_events(self, *, after_batch: int) -> dict[str, int]:
         """Returns how many change events, without tombstones, each source table has after a batch."""
@@ -214,6 +249,10 @@ def _position_name(partition: StreamPartition) -> str:
 
 def _partitions_name(topic: str) -> str:
     return f"v1/partitions/{topic}"
+
+
+def _trimmed_name(table: TableName) -> str:
+    return f"v1/trimmed/{table}"
 
 
 def _identity_name(partition: StreamPartition) -> str:

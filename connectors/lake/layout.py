@@ -98,6 +98,10 @@ class LakeLayout:
         """Where a silver table is made anew, until it takes the old one's place."""
         return f"{self.root}/silver/{self.source}~rebuild/{folder(table.schema)}/{folder(table.name)}"
 
+    def snapshot(self, table: TableName) -> str:
+        """What a silver table was when bronze was trimmed: a rebuild begins with it."""
+        return f"{self.root}/silver/{self.source}~snapshot/{folder(table.schema)}/{folder(table.name)}"
+
 
 def _in_folder(value: str) -> str:
     """A partition's value as Delta writes it into the name of a folder."""

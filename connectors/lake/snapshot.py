@@ -61,14 +61,14 @@ class PinnedTable:
     def views(self) -> dict[str, str]:
         """The table's views: name and query."""
         name = view_name(self.table)
-        return {name: self.current, **({f"{name}__history": self._rows()} if self.is_history else {})}
+        return {name: self.current, **({f"{name}__history": self.rows()} if self.is_history else {})}
 
     @property
     def current(self) -> str:
         """Query of the rows that the source has."""
-        return self._current_of_history() if self.is_history else f"{self._rows()} WHERE NOT _cdc_deleted"
+        return self._current_of_history() if self.is_history else f"{self.rows()} WHERE NOT _cdc_deleted"
 
-    def _rows(self) -> str:
+    def rows(self) -> str:
         """Query of all rows, each column exactly of its declared type, also where a file, or every file, lacks it."""
         typed = ", ".join(f"CAST(NULL AS {kind}) AS {quote_identifier(name)}" for name, kind in self.columns)
         rows = f"SELECT {typed} WHERE false"
@@ -81,7 +81,7 @@ class PinnedTable:
     def _current_of_history(self) -> str:
         """Query of the rows that came into being more often than they went away, each as often as it is left over."""
         names = ", ".join(quote_identifier(name) for name, _ in self.columns if not name.startswith("_cdc_"))
-        counted = f"SELECT {names}, sum(_cdc_weight)::BIGINT AS _cdc_count FROM ({self._rows()}) GROUP BY ALL"
+        counted = f"SELECT {names}, sum(_cdc_weight)::BIGINT AS _cdc_count FROM ({self.rows()}) GROUP BY ALL"
         return (
             f"SELECT counted.* EXCLUDE (_cdc_count) FROM ({counted} HAVING _cdc_count > 0) AS counted,"
             " range(_cdc_count)"

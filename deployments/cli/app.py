@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from connectors.errors import LakehouseError
 from deployments.cli import (
     backfill_commands,
+    bronze_commands,
     demo_commands,
     deploy_commands,
     drain_commands,
@@ -51,5 +52,6 @@ reconcile_commands.add_to(app)
 repair_commands.add_to(app)
 quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
+bronze_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

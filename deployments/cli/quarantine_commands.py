@@ -92,13 +92,11 @@ def replay(
     Example: lakehouse quarantine replay 'public.*'
     """
     settings = load_settings()
-    chosen = rejected_tables(settings, tables)
-    checked = check_contracts(settings) if chosen else None
     reports, failed = [], {}
-    for table in chosen:
+    for table in rejected_tables(settings, tables):
         with talk.status(f"Replaying {table}"):
             try:
-                reports.append(replay_table(settings, table, checked=checked))
+                reports.append(replay_table(settings, table, checked=check_contracts(settings)))
             except TerminalError as error:
                 failed[table] = error
     if as_json:

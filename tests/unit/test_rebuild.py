@@ -38,6 +38,7 @@ class Source:
     def __init__(self, root, contract):
         self.settings = Settings(lake=LakeSettings(root=root), cdc=CdcSettings(source="s"))
         self.layout = LakeLayout(self.settings.lake.root, "s")
+        self.contract = contract
         record_contracts(self.layout, [contract], 0)
         identity = ServerIdentity(system_identifier="1", timeline=1)
         ensure_epoch(self.layout, slot="s", slot_exists=False, identity=identity, tables=[contract.table])
