@@ -17,7 +17,7 @@ from deployments.validate import PREFECT_FILE, load_deployments
 
 ROOT = Path(__file__).parents[2]
 LOCAL = TARGETS["local"]
-NAMES = [f"{name.replace('_', '-')}/local" for name in flows.__all__]
+NAMES = sorted(f"{name.replace('_', '-')}/local" for name in flows.__all__)
 
 
 @pytest.fixture
