@@ -14,12 +14,13 @@ from prefect.deployments import run_deployment
 from prefect.flow_runs import wait_for_flow_run
 from prefect.states import StateType
 from psycopg import sql
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.gold import GoldBuild, gold_file
 from connectors.lake.reader import open_reader
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import emit_marker
+from connectors.postgres.replication import current_lsn, emit_marker
 from connectors.rebuild import rebuild_silver
 from connectors.synthetic import TABLES, count_rows, hard_cases
 from tasks.policy import PRESET, preset_task
@@ -34,6 +35,14 @@ def run(deployment, *, environment=None, **parameters):
     return run_deployment(
         deployment, parameters=parameters, job_variables=variables, timeout=180, poll_interval=1, as_subflow=False
     )
+
+
+def wait_until_running(flow_run):
+    waiting = Retrying(
+        retry=retry_if_result(lambda state: not state.is_running()), wait=wait_fixed(0.5), stop=stop_after_delay(180)
+    )
+    with get_client(sync_client=True) as client:
+        waiting(lambda: client.read_flow_run(flow_run.id).state)
 
 
 def silver_counts(settings):
@@ -145,10 +154,14 @@ def test_build_during_another_leaves_the_marts_as_they_are(settings, shop):
 
 
 def test_second_drain_at_a_time_gives_way(settings, shop):
-    one = run_deployment("drain-cdc/local", timeout=0, as_subflow=False)
+    # The first one waits for a marker that is written when the other one has given way.
+    parameters = {"through_lsn": current_lsn(shop) + 1}
+    one = run_deployment("drain-cdc/local", parameters=parameters, timeout=0, as_subflow=False)
+    wait_until_running(one)
     other = run("drain-cdc/local")
+    emit_marker(shop)
     one = asyncio.run(wait_for_flow_run(one.id, timeout=180, poll_interval=1))
-    assert {one.state.type, other.state.type} == {StateType.COMPLETED, StateType.CANCELLED}
+    assert (one.state.type, other.state.type) == (StateType.COMPLETED, StateType.CANCELLED)
 
 
 def test_table_that_fails_does_not_hold_up_the_others(other_source):
