@@ -12,6 +12,7 @@ from connectors.changes.markers import Marker
 from connectors.changes.order import POSITION, is_newer, newest_first
 
 _SOURCE = ("topic_id", "stream_partition", "stream_offset")
+_AT = ("_cdc_epoch", "_cdc_prev_commit_lsn", "_cdc_lsn")
 UNKNOWN_VALUE = "a value that the change leaves out is not known"
 """Why a change is rejected that can be read."""
 
@@ -21,17 +22,42 @@ def has_kept(connection: duckdb.DuckDBPyConnection, columns: Columns) -> bool:
     return _count(connection, f"SELECT count(*) FROM changes WHERE {columns.any_kept}") > 0
 
 
-def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns, *, read_until: Marker) -> None:
+def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns, *, read_until: Marker, later: str) -> None:
     """Makes the table `moves`: rows that got a new key and leave values out.
 
-    Those `while_read`, committed before the marker `read_until`, may have been seen by the reading that silver begins
-    with: what silver has under their old key may then be another row.
+    Those committed before the marker `read_until` may have been seen by the reading that silver begins with. Where
+    another row got their old key before that marker, too, silver may hold that row's value there: they are `doubtful`.
+
+    Args:
+        connection: Where the work tables are.
+        columns: The table's columns.
+        read_until: Marker behind which the rows of silver had been read, if that was while they changed.
+        later: Query of the pending changes that come after those in `changes`.
     """
     connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE moves AS
 SELECT {names((*_SOURCE, *POSITION, *(c.keep for c in columns.toastable)))}, {columns.keys}, {old_key_sql(columns)},
-    (_cdc_epoch, _cdc_prev_commit_lsn) < ({read_until.epoch}, {read_until.lsn}) AS while_read
+    {_is_before("changes", read_until)} AS doubtful
 FROM changes WHERE old_key IS NOT NULL AND _cdc_op <> 'd' AND ({columns.any_kept})
+""")
+    if _count(connection, "SELECT count(*) FROM moves WHERE doubtful") > 0:
+        _settle_doubts(connection, columns, read_until=read_until, later=later)
+
+
+def _settle_doubts(connection: duckdb.DuckDBPyConnection, columns: Columns, *, read_until: Marker, later: str) -> None:
+    """Leaves in doubt the moves whose old key is in use again, or may be: by a change that can't be read."""
+    wanted = names((*POSITION, *(c.value for c in columns.key)))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE later AS SELECT {wanted}, reason FROM ({later})")
+    if _count(connection, "SELECT count(*) FROM rejected") + _count(
+        connection, "SELECT count(*) FROM later WHERE reason IS NOT NULL"
+    ):
+        return
+    connection.execute(f"""
+UPDATE moves AS m SET doubtful = EXISTS (
+    SELECT 1 FROM (SELECT {wanted} FROM changes UNION ALL SELECT {wanted} FROM later) AS after
+    WHERE {_on_old_key(columns, "after")} AND after._cdc_op NOT IN ('d', 'r') AND {is_newer("after", "m")}
+        AND {_is_before("after", read_until)}
+) WHERE doubtful
 """)
 
 
@@ -117,7 +143,9 @@ FROM (
     FROM ready m
     LEFT JOIN ({_told_sql(columns, column)}) AS told USING ({names(_SOURCE)})
     LEFT JOIN stored_values
-        ON NOT m.while_read AND {_on_old_key(columns, "stored_values")} AND {is_newer("m", "stored_values")}
+        ON NOT m.doubtful AND {_on_old_key(columns, "stored_values")} AND {is_newer("m", "stored_values")}
+        AND (NOT stored_values._cdc_deleted OR {_is_same_change("stored_values")})
+        AND NOT {_was_deleted_since(columns, "stored_values")}
     WHERE m.{column.keep} AND (told.told IS NOT NULL OR stored_values._cdc_op IS NOT NULL)
 ) AS found
 WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}
@@ -131,10 +159,29 @@ def _told_sql(columns: Columns, column: Column) -> str:
     SELECT {names(f"m.{name}" for name in _SOURCE)}, struct_pack(v := earlier.{column.value}) AS told
     FROM ready m JOIN changes earlier ON {_on_old_key(columns, "earlier")}
     WHERE m.{column.keep} AND earlier._cdc_op <> 'd' AND NOT earlier.{column.keep} AND {is_newer("m", "earlier")}
+        AND NOT {_was_deleted_since(columns, "earlier")}
     QUALIFY row_number() OVER (
         PARTITION BY {names(f"m.{name}" for name in _SOURCE)} ORDER BY {newest_first("earlier")}
     ) = 1
 """
+
+
+def _was_deleted_since(columns: Columns, since: str) -> str:
+    """Whether the old key was given up between a row and the move: then the row is not the one that moved."""
+    return f"""EXISTS (
+        SELECT 1 FROM changes AS gone
+        WHERE gone._cdc_op = 'd' AND {_on_old_key(columns, "gone")} AND {is_newer("gone", since)}
+            AND {is_newer("m", "gone")} AND NOT {_is_same_change("gone")}
+    )"""
+
+
+def _is_same_change(other: str) -> str:
+    """Whether a delete of the old key is the move's own half."""
+    return f"({names(f'{other}.{name}' for name in _AT)}) = ({names(f'm.{name}' for name in _AT)})"
+
+
+def _is_before(alias: str, marker: Marker) -> str:
+    return f"({alias}._cdc_epoch, {alias}._cdc_prev_commit_lsn) < ({marker.epoch}, {marker.lsn})"
 
 
 def _on_old_key(columns: Columns, other: str) -> str:

@@ -349,6 +349,23 @@ def test_value_of_a_deleted_row_never_fills_the_row_that_came_after_it(lake, tog
     assert lake.select("stream_offset", table=lake.layout.quarantine) == [(2,), (3,)]
 
 
+@pytest.mark.parametrize("cut", [0, 1, 2, 4])
+def test_row_that_moved_takes_nothing_from_a_deleted_row_that_had_its_key(lake, cut):
+    """Of the row that moves from 9 to 1 and on to 2 nobody knows the value. Moves are not cut in two here."""
+    events = [
+        event("c", row(1, "a", "value of the deleted row"), lsn=10, prev=5),
+        event("d", row(1, None, None), lsn=20, prev=15),
+        event("d", row(9, None, None), lsn=30, prev=25),
+        event("c", row(1, "b", PLACEHOLDER), lsn=30, prev=25, old_key={"id": 9}),
+        event("d", row(1, None, None), lsn=40, prev=35),
+        event("c", row(2, "b", PLACEHOLDER), lsn=40, prev=35, old_key={"id": 1}),
+    ]
+    for part in filter(None, (events[:cut], events[cut:])):
+        lake.receive(*part).merge()
+    assert lake.rows() == []
+    assert (5,) in lake.select("stream_offset", table=lake.layout.quarantine)
+
+
 def test_unknown_value_of_a_row_that_is_deleted_later_is_missed_by_nobody(lake):
     lake.receive(event("u", row(1, "a", PLACEHOLDER), lsn=10, prev=5), event("d", row(1, None, None), lsn=20, prev=15))
     lake.merge()

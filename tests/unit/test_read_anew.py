@@ -70,15 +70,40 @@ def test_change_of_a_row_that_was_deleted_before_the_reading_needs_no_value(lake
     assert not lake.has_quarantine()
 
 
-def test_row_that_moved_after_the_reading_and_left_a_value_out_is_told(lake):
-    """Whether the reading had seen the move nobody can tell: its value is not guessed."""
-    lake.receive(
-        read(1, "a", "x"),
-        event("d", row(1, None, None), lsn=250, prev=245),
-        event("c", row(2, "a", PLACEHOLDER), lsn=250, prev=245, old_key={"id": 1}),
-    ).finish()
-    assert lake.rows() == []
+def moved(lsn, *, before=1, after=2):
+    """A row leaves a value out as it gets another key."""
+    return (
+        event("d", row(before, None, None), lsn=lsn, prev=lsn - 5),
+        event("c", row(after, "moved", PLACEHOLDER), lsn=lsn, prev=lsn - 5, old_key={"id": before}),
+    )
+
+
+def test_row_that_moved_while_the_table_was_read_takes_its_value_along(lake):
+    lake.receive(read(1, "a", "x"), *moved(250)).finish()
+    assert lake.rows() == [(2, "moved", "x")]
+    assert not lake.has_quarantine()
+
+
+def test_row_that_moved_twice_while_the_table_was_read_takes_its_value_along(lake):
+    lake.receive(*moved(150), read(2, "moved", "x"), *moved(250, before=2, after=3)).finish(rows=1)
+    assert lake.rows() == [(3, "moved", "x")]
+    assert not lake.has_quarantine()
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_value_is_not_guessed_where_another_row_has_taken_the_old_key(lake, rows):
+    """Whether the reading saw the row that moved, or the one that came after it, nobody can tell."""
+    lake.receive(read(1, "b", "value of b"), *moved(250)).receive(event("c", row(1, "b", "y"), lsn=260, prev=255))
+    lake.finish(rows=rows)
+    assert lake.rows() == [(1, "b", "y")]
     assert lake.has_quarantine()
+
+
+def test_value_is_not_guessed_where_a_later_change_can_not_be_read(lake):
+    unreadable = event("c", row("no number", "b", "y"), lsn=260, prev=255)
+    lake.receive(read(1, "a", "x"), *moved(250)).receive(unreadable).finish(rows=1)
+    assert lake.rows() == []
+    assert len(lake.select("*", table=lake.layout.quarantine)) == 2
 
 
 def test_row_that_moved_behind_the_reading_takes_its_value_along(lake):

@@ -110,7 +110,14 @@ class SilverTable:
             fold_changes(connection, self.columns)
             self._write(connection, None, up_to_batch=self.batch)
 
-    def merge(self, files: Sequence[BronzeFile], *, up_to_batch: int, through: Marker | None = None) -> SliceReport:
+    def merge(
+        self,
+        files: Sequence[BronzeFile],
+        *,
+        up_to_batch: int,
+        through: Marker | None = None,
+        later: Sequence[BronzeFile] = (),
+    ) -> SliceReport:
         """Merges the bronze batches after this table's own, up to `up_to_batch`.
 
         Where the table awaits rows, they are merged already (`merge_rows`), and this goes on from its beginning.
@@ -119,6 +126,7 @@ class SilverTable:
             files: The files of bronze that hold them.
             up_to_batch: The last batch to read.
             through: Leave what was committed after this marker, and stay before its first batch.
+            later: The files of bronze that hold the pending batches after these.
 
         Raises:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
@@ -133,9 +141,20 @@ class SilverTable:
                 messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
             floor = self._floor(connection)
             if self.contract.key:
-                read_until = self.read_until if self._was_read_beside else NO_MARKER
                 fold_with_stored(
-                    connection, self.table, uri=self.uri, columns=self.columns, floor=floor, read_until=read_until
+                    connection,
+                    self.table,
+                    uri=self.uri,
+                    columns=self.columns,
+                    floor=floor,
+                    read_until=self.read_until if self._was_read_beside else NO_MARKER,
+                    later=self._decode_sql(
+                        Messages(
+                            [f.path for f in later],
+                            up_to_batch,
+                            max((f.last_batch for f in later), default=up_to_batch),
+                        )
+                    ),
                 )
             rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
             failpoint("quarantined")
@@ -180,13 +199,14 @@ class SilverTable:
         Rows of other readings than the one that the table begins with are not its business: changes do not wait for
         them, and they may be newer than the changes that they would be merged among.
         """
-        has_key = bool(self.contract.key)
-        query = decode_sql(self.columns, messages, placeholder=self.placeholder, both_images=not has_key)
-        connection.execute(f"CREATE TEMP TABLE changes AS {query}")
+        connection.execute(f"CREATE TEMP TABLE changes AS {self._decode_sql(messages)}")
         own = f"(_cdc_epoch, _cdc_prev_commit_lsn) = ({names(map(str, self.beginning.floor[:2]))})"
         connection.execute(f"DELETE FROM changes WHERE was_read_beside AND _cdc_op = 'r' AND NOT {own}")
         [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
         return int(count)
+
+    def _decode_sql(self, messages: Messages) -> str:
+        return decode_sql(self.columns, messages, placeholder=self.placeholder, both_images=not self.contract.key)
 
     def _floor(self, connection: duckdb.DuckDBPyConnection) -> Floor | None:
         """Moves what can't be read to `rejected`, drops what lies below the floor; returns a floor that is new."""

@@ -47,7 +47,7 @@ def merge_pending(
         return
     # Progress never goes back, also where the table goes on from an earlier beginning.
     for part, cut in slices(files, rows=rows, size=size, up_to_batch=up_to_batch, at_least=silver.batch):
-        yield silver.merge(part, up_to_batch=cut)
+        yield silver.merge(part, up_to_batch=cut, later=[f for f in files if f.last_batch > cut])
 
 
 def slices(

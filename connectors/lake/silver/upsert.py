@@ -40,13 +40,15 @@ def fold_with_stored(
     columns: Columns,
     floor: Floor | None,
     read_until: Marker,
+    later: str,
 ) -> None:
     """Folds `changes` into `folded`; changes whose left-out values nobody knows go to `rejected`, never to silver.
 
-    `read_until` is the marker behind which the rows of silver had been read, if that was while they changed.
+    `read_until` is the marker behind which the rows of silver had been read, if that was while they changed; `later` is
+    the query of the pending changes that come after these.
     """
     if has_kept(connection, columns):
-        open_moves(connection, columns, read_until=read_until)
+        open_moves(connection, columns, read_until=read_until, later=later)
         read_stored(connection, silver, uri=uri, columns=columns, keys=keys_in_need(columns))
         if floor is not None:
             connection.execute(f"DELETE FROM stored WHERE {is_below('stored', floor.position)}")
