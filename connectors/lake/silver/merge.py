@@ -26,6 +26,7 @@ from connectors.postgres.contracts import TableContract
 
 # Merges write files of the target size: small ones keep one wide merge from turning the table into two files.
 _CONFIGURATION = {"delta.targetFileSize": str(8 * 2**20), "delta.checkpointInterval": "50"}
+_NONE = Messages([], 0, 0)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class SilverTable:
         *,
         up_to_batch: int,
         through: Marker | None = None,
-        later: Sequence[BronzeFile] = (),
+        later: Messages = _NONE,
     ) -> SliceReport:
         """Merges the bronze batches after this table's own, up to `up_to_batch`.
 
@@ -126,7 +127,7 @@ class SilverTable:
             files: The files of bronze that hold them.
             up_to_batch: The last batch to read.
             through: Leave what was committed after this marker, and stay before its first batch.
-            later: The files of bronze that hold the pending batches after these.
+            later: The pending messages after these.
 
         Raises:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
@@ -148,13 +149,7 @@ class SilverTable:
                     columns=self.columns,
                     floor=floor,
                     read_until=self.read_until if self._was_read_beside else NO_MARKER,
-                    later=self._decode_sql(
-                        Messages(
-                            [f.path for f in later],
-                            up_to_batch,
-                            max((f.last_batch for f in later), default=up_to_batch),
-                        )
-                    ),
+                    later=self._decode_sql(later),
                 )
             rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
             failpoint("quarantined")
@@ -169,7 +164,7 @@ class SilverTable:
             CommitConflict: Another merge committed first: reload, and try again.
         """
         with duckdb_connection(self._layout.root) as connection:
-            self._decode(connection, Messages([], self.batch, self.batch))
+            self._decode(connection, _NONE)
             if self.contract.key:
                 fold_changes(connection, self.columns)
             self._write(connection, Floor(position), up_to_batch=self.batch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from connectors.changes.decode import Messages
 from connectors.lake.bronze import BronzeFile, BronzeLog
 from connectors.lake.layout import log_name
 from connectors.lake.silver.merge import SilverTable, SliceReport
@@ -47,7 +48,8 @@ def merge_pending(
         return
     # Progress never goes back, also where the table goes on from an earlier beginning.
     for part, cut in slices(files, rows=rows, size=size, up_to_batch=up_to_batch, at_least=silver.batch):
-        yield silver.merge(part, up_to_batch=cut, later=[f for f in files if f.last_batch > cut])
+        later = Messages([f.path for f in files if f.last_batch > cut], cut, up_to_batch)
+        yield silver.merge(part, up_to_batch=cut, later=later)
 
 
 def slices(
