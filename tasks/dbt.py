@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from prefect.settings import PREFECT_LOGGING_LEVEL
+
 from connectors.errors import TerminalError
 from connectors.settings import PROJECT, Settings, home
 from tasks.artifacts import DbtNode, publish_build
@@ -15,6 +17,12 @@ def find_moved_tables(settings: Settings) -> list[str]:
     from connectors.lake.gold import moved_tables  # noqa: PLC0415 - start-up time
 
     return moved_tables(settings)
+
+
+def log_level() -> str:
+    """The level of Prefect's log, by dbt's name; left to prefect-dbt, nothing is built where dbt has no such level."""
+    level = str(PREFECT_LOGGING_LEVEL.value()).lower()
+    return {"warning": "warn", "critical": "error"}.get(level, level)
 
 
 @preset_task("dbt build")
@@ -36,7 +44,12 @@ def build_models() -> list[DbtNode]:
 
     meter = Meter()
     folder = home() / "dbt"
-    settings = PrefectDbtSettings(project_dir=PROJECT, profiles_dir=PROJECT, target_path=folder / "target")
+    settings = PrefectDbtSettings(
+        project_dir=PROJECT,
+        profiles_dir=PROJECT,
+        target_path=folder / "target",
+        log_level=log_level(),
+    )
     runner = ModelsAsTasks(settings=settings, raise_on_failure=False)
     try:
         result = runner.invoke(["build"], log_path=str(folder / "logs"))
