@@ -99,11 +99,13 @@ def check_command(words: list[str]) -> None:
         words = words[1:]
     if not words:
         return
-    program = words[0].removeprefix(".venv/bin/")
+    program = words[0].removeprefix(".venv/bin/").removeprefix(".boot/bin/")
     if program == "lakehouse":
         check_lakehouse(words[1:])
     elif program == "make":
         check_make(words[1:])
+    elif program == "uv":
+        assert (ROOT / words[-1]).exists(), f"nothing to open: {words[-1]}"
     elif program == "cp":
         assert (ROOT / words[1]).exists(), f"nothing to copy: {words[1]}"
     else:
