@@ -5,14 +5,16 @@ before. Here everything is checked and compared first; a server that then refuse
 """
 
 import importlib.metadata
+import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.schema_tools import validate
@@ -56,6 +58,27 @@ def plan_changes(
     return changes
 
 
+def make_pool(client: SyncPrefectClient, target: Target, values: Mapping[str, Any]) -> None:
+    """Makes a work pool, or gives the one there is the present template.
+
+    Args:
+        client: The server.
+        target: The pool.
+        values: What the pool's variables are where no deployment says otherwise.
+
+    Raises:
+        ConfigurationError: A variable is unknown, or its value does not fit.
+        ServiceUnavailable: The server does not answer.
+    """
+    template = target.job_template(values)
+    errors = validate(dict(values), {**template["variables"], "required": []})
+    if errors:
+        raise ConfigurationError(f"the work pool {target.name} can't have these values: {errors[0].message}")
+    with _answers(f"the work pool {target.name}"):
+        pool = WorkPoolCreate(name=target.name, type=target.pool_type, base_job_template=template)
+        client.create_work_pool(pool, overwrite=True)
+
+
 def apply_changes(client: SyncPrefectClient, changes: Sequence[Change]) -> None:
     """Carries out a plan; if the server refuses a part of it, all is put back as it was.
 
@@ -78,7 +101,9 @@ def apply_changes(client: SyncPrefectClient, changes: Sequence[Change]) -> None:
 
 
 def code_version(folder: Path) -> str:
-    """Version of the code: as git describes its state, else that of the installed package."""
+    """Version of the code: what the image was given, else as git describes it, else that of the installed package."""
+    if version := os.environ.get("LAKEHOUSE_VERSION"):
+        return version
     describe = ["git", "-C", str(folder), "describe", "--always", "--tags", "--dirty"]
     try:
         return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
@@ -90,10 +115,8 @@ def _job_template(client: SyncPrefectClient, target: Target) -> Fields:
     try:
         pool = client.read_work_pool(target.name)
     except ObjectNotFound:
-        template = f"--base-job-template {target.template}"
         raise ConfigurationError(
-            f"the server has no work pool {target.name}",
-            hint=f"prefect work-pool create {target.name} --type {target.pool_type} {template}",
+            f"the server has no work pool {target.name}", hint=f"make it with `lakehouse pool {target.name}`"
         ) from None
     if pool.type != target.pool_type:
         raise ConfigurationError(

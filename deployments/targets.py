@@ -4,9 +4,11 @@ The file is the same for all of them. What differs is filled into its placeholde
 Prefect's own `prefect deploy` takes them from the environment, `lakehouse deploy` from here.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from connectors.errors import ConfigurationError
 
@@ -35,6 +37,24 @@ class Target:
     def template(self) -> Path:
         """The pool's base job template."""
         return PROJECT / "deployments" / "pools" / f"{self.name}.json"
+
+    def job_template(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The template, with values for its variables: what a deployment does not say is the pool's.
+
+        Raises:
+            ConfigurationError: The template has no such variable.
+        """
+        content: dict[str, Any] = json.loads(self.template.read_text())
+        variables = content["variables"]["properties"]
+        unknown = values.keys() - variables.keys()
+        if unknown:
+            raise ConfigurationError(
+                f"the work pool {self.name} has no variable {', '.join(sorted(unknown))}",
+                hint=f"there are {', '.join(variables)}",
+            )
+        for name, value in values.items():
+            variables[name]["default"] = value
+        return content
 
     def variables(self, image: str | None) -> Mapping[str, str]:
         """What the placeholders of `prefect.yaml` stand for.

@@ -1,5 +1,8 @@
-"""`lakehouse deploy`: the deployments of `prefect.yaml`, to the place where they are to run."""
+"""`lakehouse pool` and `lakehouse deploy`: the work pools, and the deployments of `prefect.yaml` that run there."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,6 +13,8 @@ from deployments.cli.console import data, talk
 from deployments.targets import PROJECT, TARGETS
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
     from deployments.change import Change
 
 PANEL = "Prefect"
@@ -17,8 +22,30 @@ LONGEST = 60
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(rich_help_panel=PANEL)(deploy)
+    """Adds the commands."""
+    for command in (pool, deploy):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def pool(
+    name: Annotated[Literal["local", "docker", "ecs"], typer.Argument(help="The work pool.")],
+    value: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Value of a variable, text or JSON.")
+    ] = None,
+) -> None:
+    """Make a work pool on a Prefect server, from its template in deployments/pools.
+
+    Run again, it gives the pool the present template, and forgets the values of the last time.
+    Put no secrets into values: Prefect shows them.
+
+    Example: lakehouse pool ecs --set cluster=lake --set 'subnets=["subnet-1"]'
+    """
+    from deployments.deploy import make_pool  # noqa: PLC0415 # Prefect takes seconds
+
+    values = dict(map(_value, value or []))
+    with _server() as client:
+        make_pool(client, TARGETS[name], values)
+        talk.print(f"The work pool {name} is as its template says, at {client.api_url}")
 
 
 def deploy(
@@ -44,36 +71,51 @@ def deploy(
     Example: lakehouse deploy --pool local --dry-run
     """
     # Imported here: Prefect takes seconds, and few commands need it.
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
-
     from deployments.automations import apply_automations, plan_automations, telling  # noqa: PLC0415
     from deployments.deploy import apply_changes, code_version, plan_changes  # noqa: PLC0415
     from deployments.validate import PREFECT_FILE, load_deployments  # noqa: PLC0415
 
     target = TARGETS[pool]
     found = load_deployments(PREFECT_FILE, target.variables(image))
-    prefect = load_settings().prefect
-    api_url = prefect.api_url or PREFECT_API_URL.value()
-    if not api_url:
-        raise ConfigurationError(
-            "no Prefect server is named", hint="start one with `lakehouse up`, or set LAKEHOUSE_PREFECT__API_URL"
-        )
-    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+    with _server() as client:
         changes = plan_changes(client, found, target, version=code_version(PROJECT), schedules=schedules)
-        tell = telling(client, prefect.notify_block)
+        tell = telling(client, load_settings().prefect.notify_block)
         automated = []
         if not dry_run:
             apply_changes(client, changes)
             automations = plan_automations(client, pool=target.name, tell=tell)
             automated = apply_automations(client, automations, turned=schedules)
-    for change in changes:
-        _show(change)
-    changed = sum(bool(change.differences) for change in changes)
-    what = "would change; nothing was" if dry_run else "changed"
-    talk.print(f"{changed} of {len(changes)} deployments {what}, at {api_url}")
-    for name in automated:
-        talk.print(f"automation changed: {name}", markup=False)
+        for change in changes:
+            _show(change)
+        changed = sum(bool(change.differences) for change in changes)
+        what = "would change; nothing was" if dry_run else "changed"
+        talk.print(f"{changed} of {len(changes)} deployments {what}, at {client.api_url}")
+        for name in automated:
+            talk.print(f"automation changed: {name}", markup=False)
+
+
+@contextmanager
+def _server() -> "Iterator[SyncPrefectClient]":
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 # it takes seconds
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+
+    api_url = load_settings().prefect.api_url or PREFECT_API_URL.value()
+    if not api_url:
+        raise ConfigurationError(
+            "no Prefect server is named", hint="start one with `lakehouse up`, or set LAKEHOUSE_PREFECT__API_URL"
+        )
+    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+        yield client
+
+
+def _value(setting: str) -> tuple[str, object]:
+    name, given, text = setting.partition("=")
+    if not given:
+        raise ConfigurationError(f"--set {setting} has no value", hint="--set NAME=VALUE")
+    try:
+        return name, json.loads(text)
+    except ValueError:
+        return name, text
 
 
 def _show(change: "Change") -> None:

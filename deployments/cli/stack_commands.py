@@ -45,7 +45,7 @@ def up(
     except KeyboardInterrupt:
         talk.print("Interrupted; what had started is stopped.")
         raise typer.Exit(130) from None
-    talk.print("Every flow is deployed; to let their schedules fire: lakehouse deploy --pool local --schedules on")
+    talk.print("For the flows to run by themselves: lakehouse deploy --pool local --schedules on", soft_wrap=True)
     if detach:
         talk.print("It runs in the background. Stop it with: lakehouse down")
         return
@@ -122,7 +122,8 @@ def logs(
 
 def start_stack(stack: LocalStack, *, hold: bool = False) -> None:
     """Starts the stack and tells, as it comes, what is ready and where."""
-    if not jars.are_cached():
+    own = stack.settings
+    if (own.kafka.bootstrap_servers is None or own.connect.url is None) and not jars.are_cached():
         with talk.status("Downloading Kafka and Debezium, this once (60 MB)"):
             jars.class_path()
     with talk.status("Starting the local stack"):

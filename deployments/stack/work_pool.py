@@ -1,6 +1,5 @@
 """The work pool of the local stack."""
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -22,8 +21,10 @@ def ensure_work_pool(api_url: str) -> None:
     Raises:
         ServiceUnavailable: The server does not do it.
     """
-    pool = {"base_job_template": _job_template()}
-    if _ask("POST", f"{api_url}/work_pools/", {"name": POOL, "type": "process", **pool}) is None:
+    # A run is one process of the Python that runs this.
+    command = shlex.join([sys.executable, "-m", "prefect.engine"])
+    pool = {"base_job_template": LOCAL.job_template({"command": command})}
+    if _ask("POST", f"{api_url}/work_pools/", {"name": POOL, "type": LOCAL.pool_type, **pool}) is None:
         _ask("PATCH", f"{api_url}/work_pools/{POOL}", pool)
 
 
@@ -52,10 +53,3 @@ def _ask(method: str, url: str, content: Mapping[str, Any]) -> Any:
     if not answer.is_success:
         raise ServiceUnavailable(f"Prefect refuses {method} {url}: {answer.text}")
     return answer.json()
-
-
-def _job_template() -> dict[str, Any]:
-    """How the pool runs a flow run: as one process of the Python that runs this."""
-    template: dict[str, Any] = json.loads(LOCAL.template.read_text())
-    template["variables"]["properties"]["command"]["default"] = shlex.join([sys.executable, "-m", "prefect.engine"])
-    return template

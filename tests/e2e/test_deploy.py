@@ -100,4 +100,4 @@ def test_missing_work_pool_is_an_error(client):
     docker = TARGETS["docker"]
     with pytest.raises(ConfigurationError, match="the server has no work pool docker") as caught:
         plan_changes(client, load_deployments(PREFECT_FILE, docker.variables("flows:1")), docker, version="a")
-    assert "prefect work-pool create docker --type docker --base-job-template" in caught.value.hint
+    assert "lakehouse pool docker" in caught.value.hint
