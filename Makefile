@@ -5,6 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 UV := .boot/bin/uv
 DEMO_ARGS ?=
+DOCKER_ARGS ?=
+IMAGE ?= lakehouse-flows:local
 LOCK_ARGS ?=
 TEST_ARGS ?=
 TORTURE_ARGS ?=
@@ -17,10 +19,10 @@ export HOME := $(CURDIR)/.boot/home
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast torture lint format docs lock clean
+.PHONY: help demo up down compose-up compose-down test test-docker test-fast torture lint format docs lock clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.synced ## Start everything, run the main job, prove the result (DEMO_ARGS=--stop stops it afterwards)
 	$(BIN)/lakehouse demo $(DEMO_ARGS)
@@ -31,11 +33,26 @@ up: .venv/.synced ## Start the local stack in the background
 down: .venv/.synced ## Stop the local stack; its data stays
 	$(BIN)/lakehouse down
 
+compose-up: ## Start everything in containers, and run the demo there
+	PROJECT="$(CURDIR)" docker compose -f docker/compose.yaml --profile all up --build --detach --wait
+	PROJECT="$(CURDIR)" docker compose -f docker/compose.yaml --profile all --profile demo run --rm demo
+
+compose-down: ## Delete the containers with their data
+	PROJECT="$(CURDIR)" docker compose -f docker/compose.yaml --profile '*' down --volumes
+
 test: .venv/.synced ## Run all tests, with time per level and coverage (TEST_ARGS=unit runs one level)
 	$(BIN)/python tests/run.py $(TEST_ARGS)
 
 test-fast: .venv/.synced ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit
+
+test-docker: .venv/.synced ## Build the image and run a flow in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
+	@if docker info >/dev/null 2>&1; then \
+		set -x && docker build $(DOCKER_ARGS) -f docker/Dockerfile -t $(IMAGE) . && \
+		LAKEHOUSE_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/docker; \
+	else \
+		echo "SKIPPED: no container engine answers, so neither the image nor the Docker worker is tested" >&2; \
+	fi
 
 torture: .venv/.synced ## Prove that no fault loses or doubles a row (TORTURE_ARGS="--faults 50 --seed 7")
 	$(BIN)/python -m tests.crash.torture $(TORTURE_ARGS)
@@ -49,6 +66,7 @@ lint: .venv/.synced ## Check format, types, layers, deployments, SQL, YAML, spel
 	$(BIN)/deptry --no-ansi .
 	$(BIN)/python -m deployments.validate
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt
+	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/yamllint --strict .
 	git ls-files -z | xargs -0 $(BIN)/codespell
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
@@ -65,6 +83,9 @@ docs: .venv/.synced ## Write the generated pages: settings, commands, events, .e
 lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade takes the newest versions)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock $(LOCK_ARGS)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --group docker --group ecs -c requirements.lock pyproject.toml \
+		-o docker/requirements.lock
 
 clean: ## Stop the stack; remove the environment and caches (your data in .lakehouse stays)
 	if test -x $(BIN)/lakehouse; then $(BIN)/lakehouse down || echo "the stack may still run" >&2; fi
