@@ -46,12 +46,12 @@ test: .venv/.synced ## Run all tests, with time per level and coverage (TEST_ARG
 test-fast: .venv/.synced ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit
 
-test-docker: .venv/.synced ## Build the image and run a flow in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
+test-docker: ## Build the image and import the flows in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
 	@if docker info >/dev/null 2>&1; then \
 		set -x && docker build $(DOCKER_ARGS) -f docker/Dockerfile -t $(IMAGE) . && \
-		LAKEHOUSE_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/docker; \
+		docker run --rm --network none --read-only --tmpfs /tmp $(IMAGE) python -c "import flows"; \
 	else \
-		echo "SKIPPED: no container engine answers, so neither the image nor the Docker worker is tested" >&2; \
+		echo "SKIPPED: no container engine answers, so the image is not tested" >&2; \
 	fi
 
 torture: .venv/.synced ## Prove that no fault loses or doubles a row (TORTURE_ARGS="--faults 50 --seed 7")
