@@ -6,6 +6,10 @@ import shlex
 import pytest
 
 from tests.docker.engine import ROOT, can, docker
+from tests.e2e.conftest import settings, shop
+
+# The stack, beside which the containers run.
+__all__ = ["image", "settings", "shop"]
 
 IMAGE = "lakehouse-flows:test"
 
