@@ -3,7 +3,6 @@
 Connectors are imported by the task that runs: to deploy or to show a flow takes none of them, and they take long.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +12,7 @@ from uuid import uuid4
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
+from tenacity import Retrying, retry_if_result, wait_fixed
 
 from connectors.backfill.entry import Entry, State
 from connectors.backfill.grid import Grid, make_grid
@@ -93,12 +93,16 @@ def start_partition(settings: Settings, target: str, partition: Partition, *, de
         as_subflow=False,
     )
     run_id = cast(FlowRun, started).id  # the signature covers asynchronous use, too
+
+    def goes_on(run: FlowRun) -> bool:
+        last = ledger.entries().get(partition.key)
+        # Of a run whose process is gone Prefect may not know.
+        is_lost = last is not None and last.attempt == attempt and last.is_lost(ledger.clock())
+        return not (_is_final(run) or is_lost)
+
     with get_client(sync_client=True) as client:
-        while not _is_final(run := client.read_flow_run(run_id)):
-            last = ledger.entries().get(partition.key)
-            if last is not None and last.attempt == attempt and last.is_lost(ledger.clock()):
-                break  # its process is gone, though Prefect does not know
-            time.sleep(_LOOK_SECONDS)
+        until_it_ends = Retrying(retry=retry_if_result(goes_on), wait=wait_fixed(_LOOK_SECONDS))
+        run = until_it_ends(client.read_flow_run, run_id)
     state = "gone" if run.state is None else f"{run.state.name}: {run.state.message}"
     entry = ledger.give_up(partition, attempt=attempt, error=f"run {run.name!r} ended without a word: {state}")
     if entry.state is not State.DONE:

@@ -1,9 +1,10 @@
 """One partition: claimed, run, recorded. Whoever is killed in between leaves it to the next."""
 
-import time
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
+
+from tenacity import Retrying, retry_if_result, wait_fixed
 
 from connectors.backfill.entry import Entry, State
 from connectors.backfill.ledger import Ledger
@@ -28,8 +29,11 @@ def run_partition(ledger: Ledger, target: Target, partition: Partition, *, run: 
     Raises:
         CommitConflict: Another run took it over, because this one did not renew its hold in time.
     """
-    while (claimed := ledger.claim(partition, run=run)).is_held(ledger.clock()) and claimed.run != run:
-        time.sleep(_LOOK_SECONDS)
+    until_ours = Retrying(
+        retry=retry_if_result(lambda entry: entry.is_held(ledger.clock()) and entry.run != run),
+        wait=wait_fixed(_LOOK_SECONDS),
+    )
+    claimed = until_ours(ledger.claim, partition, run=run)
     if claimed.state is State.DONE:
         return claimed
     with _Hold(ledger, claimed) as hold:

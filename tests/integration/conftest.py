@@ -40,3 +40,21 @@ def settings(stack_services: StackServices, database: PostgresSettings, tmp_path
     """All settings for one test."""
     with fresh_settings(stack_services, database, tmp_path / "lake") as settings:
         yield settings
+
+
+@pytest.fixture
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same settings in the environment, where a command finds them."""
+    values = {
+        "POSTGRES__HOST": settings.postgres.host,
+        "POSTGRES__PORT": str(settings.postgres.port),
+        "POSTGRES__USER": settings.postgres.user,
+        "POSTGRES__PASSWORD": settings.postgres.password.get_secret_value(),
+        "POSTGRES__DATABASE": settings.postgres.database,
+        "KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "CONNECT__URL": settings.connect.url,
+        "CDC__SOURCE": settings.cdc.source,
+        "LAKE__ROOT": settings.lake.root,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)

@@ -20,24 +20,12 @@ from deployments.cli import app
 ITEM = TableName("public", "item")
 
 
-@pytest.fixture
-def lakehouse(settings, monkeypatch):
-    """The command, which finds the source in the environment."""
-    environment = {
-        "POSTGRES__HOST": settings.postgres.host,
-        "POSTGRES__PORT": str(settings.postgres.port),
-        "POSTGRES__USER": settings.postgres.user,
-        "POSTGRES__PASSWORD": settings.postgres.password.get_secret_value(),
-        "POSTGRES__DATABASE": settings.postgres.database,
-        "CDC__SOURCE": settings.cdc.source,
-        "LAKE__ROOT": settings.lake.root,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
-    return lambda *arguments: CliRunner().invoke(app, ["quarantine", *arguments])
+def lakehouse(*arguments):
+    return CliRunner().invoke(app, ["quarantine", *arguments])
 
 
-def test_message_that_can_be_read_by_now_is_replayed_in_its_place(settings, lakehouse):
+@pytest.mark.usefixtures("environment")
+def test_message_that_can_be_read_by_now_is_replayed_in_its_place(settings):
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     with connect(settings.postgres) as source:
         source.execute("CREATE TABLE item (id int PRIMARY KEY, name text, big text)")

@@ -27,21 +27,8 @@ ORDERS = TableName("public", "orders")
 
 
 @pytest.fixture
-def source(settings, monkeypatch):
+def source(settings, environment):
     """A registered source, which the command finds in the environment."""
-    environment = {
-        "POSTGRES__HOST": settings.postgres.host,
-        "POSTGRES__PORT": str(settings.postgres.port),
-        "POSTGRES__USER": settings.postgres.user,
-        "POSTGRES__PASSWORD": settings.postgres.password.get_secret_value(),
-        "POSTGRES__DATABASE": settings.postgres.database,
-        "KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-        "CONNECT__URL": settings.connect.url,
-        "CDC__SOURCE": settings.cdc.source,
-        "LAKE__ROOT": settings.lake.root,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
     with connect(settings.postgres) as connection:
         connection.execute(DDL)
         register_source(settings)
