@@ -82,6 +82,8 @@ def start_partition(settings: Settings, target: str, partition: Partition, *, de
 
     ledger = open_ledger(settings, target)
     last = ledger.entries().get(partition.key)
+    if last is not None and last.state is State.DONE:
+        return last  # since the plan was made, by a run that an earlier call started
     begun = 0 if last is None else last.attempt
     attempt = begun if last is not None and last.is_held(ledger.clock()) else begun + 1
     started = run_deployment(

@@ -7,10 +7,12 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter
 from prefect.deployments import run_deployment
+from tenacity import Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 
 from connectors.backfill.plan import open_ledger
 from connectors.lake.gold import gold_file
@@ -29,6 +31,7 @@ install(sys.argv[1])
 done = backfill("hourly", since="2026-02-10", until="2026-04-11", parallel=4, return_state=True)
 print(done.type.value, done.message)
 """
+PARTITIONS = ["fct_daily_sales 2025-06-01", "fct_daily_sales 2025-06-02"]
 COMMAND = """
 import sys
 from tests.hourly_target import install
@@ -117,18 +120,47 @@ def test_sixty_days_are_made_once_though_three_fail_and_one_run_is_killed(settin
     assert grid.count("■") == 61
 
 
-def test_deployment_runs_a_partition_as_a_run_of_its_own(settings, shop):
+def kill(flow_run):
+    """Kills the process of a run, as soon as there is one."""
+
+    def find():
+        variable = ("PREFECT__FLOW_RUN_ID", str(flow_run.id))
+        return [p for p in psutil.process_iter(["environ"]) if variable in (p.info["environ"] or {}).items()]
+
+    for process in until(find, bool):
+        process.kill()
+
+
+def until(ask, condition):
+    waiting = Retrying(retry=retry_if_not_result(condition), stop=stop_after_delay(120), wait=wait_fixed(0.2))
+    return waiting(ask)
+
+
+def test_deployment_that_was_killed_joins_the_runs_that_it_had_begun(settings, shop):
+    """Each partition is a run of its own, which the killed backfill had started and the next one only waits for."""
     if not gold_file().exists():
         run_deployment("lakehouse/local", timeout=180, poll_interval=1, as_subflow=False)
-    parameters = {"target": "fct_daily_sales", "since": "2025-06-01", "until": "2025-06-02"}
+    parameters = {"target": "fct_daily_sales", "since": "2025-06-01", "until": "2025-06-03"}
+    killed = run_deployment("backfill/local", parameters=parameters, timeout=0, as_subflow=False)
+    until(runs_of_partitions, bool)
+    kill(killed)
+
     done = run_deployment("backfill/local", parameters=parameters, timeout=240, poll_interval=1, as_subflow=False)
     assert done.state.is_completed(), done.state
-    assert done.name == "backfill fct_daily_sales 2025-06-01 to 2025-06-02"
-    [entry] = open_ledger(settings, "fct_daily_sales").entries().values()
-    assert (entry.partition, entry.state.value, entry.attempt) == ("2025-06-01", "done", 1)
+    assert done.name == "backfill fct_daily_sales 2025-06-01 to 2025-06-03"
+    entries = open_ledger(settings, "fct_daily_sales").entries()
+    assert {key: (entry.state.value, entry.attempt) for key, entry in entries.items()} == {
+        "2025-06-01": ("done", 1),
+        "2025-06-02": ("done", 1),
+    }
+    runs = runs_of_partitions()
+    assert sorted(run.name for run in runs) == PARTITIONS
+    assert all(run.deployment_id is not None and run.state.is_completed() for run in runs)
+    assert "2 done" in page("backfill-fct-daily-sales")
     with get_client(sync_client=True) as client:
-        own = FlowRunFilter(name={"any_": ["fct_daily_sales 2025-06-01"]})
-        [run] = client.read_flow_runs(flow_run_filter=own)
-    assert run.deployment_id is not None
-    assert run.state.is_completed()
-    assert "1 done" in page("backfill-fct-daily-sales")
+        assert not client.read_flow_run(killed.id).state.is_completed()
+
+
+def runs_of_partitions():
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(name={"any_": PARTITIONS}))

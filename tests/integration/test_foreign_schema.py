@@ -59,6 +59,12 @@ def railway(stack_services, tmp_path_factory):
                 outcomes += sum((writer.result() for writer in writers), Counter())
             drain(settings, source)
             contracts = latest_contracts(LakeLayout(settings.lake.root, settings.cdc.source))
+            # Chance may have left a kind of change out.
+            for seed in range(100, 110):
+                if not missing_kinds(settings, contracts):
+                    break
+                outcomes += write(source, "railway", transactions=TRANSACTIONS, seed=seed)
+                drain(settings, source)
             print(f"\n{len(contracts)} tables, {ROUNDS} drains beside {WRITERS} writers: {dict(outcomes)}")
             yield SimpleNamespace(settings=settings, source=source, contracts=contracts, outcomes=outcomes)
 
@@ -87,10 +93,17 @@ def test_silver_equals_the_source_after_concurrent_writes(railway):
 
 
 def test_every_table_had_every_kind_of_change(railway):
-    for table in railway.contracts:
-        events = received(railway.settings, log_name(table))
-        operations = Counter(event["op"] for event in events if event is not None)
-        assert operations.keys() == set("rcud"), table
+    assert missing_kinds(railway.settings, railway.contracts) == {}
+
+
+def missing_kinds(settings, contracts):
+    """The kinds of change that a table did not have, by table."""
+    missing = {}
+    for table in contracts:
+        events = received(settings, log_name(table))
+        if kinds := set("rcud") - {event["op"] for event in events if event is not None}:
+            missing[str(table)] = kinds
+    return missing
 
 
 def test_rebuild_equals_what_was_merged_bit_by_bit(railway):
