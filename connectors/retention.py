@@ -1,20 +1,25 @@
-"""What the lake need not keep for ever: old messages of bronze, once a snapshot of silver stands for them."""
+"""What the lake need not keep for ever.
+
+Old messages of bronze, once a snapshot of silver stands for them; deleted rows of silver, once nothing older comes.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
 
-from connectors.errors import CommitConflict
 from connectors.lake.bronze import BronzeFile, BronzeLog
+from connectors.lake.commits import optimistically
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.quarantine import first_rejected_batch
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import UNREAD
+from connectors.lake.silver.purge import count_deleted, merged_through, purge_deleted
 from connectors.lake.silver.snapshot import record_snapshot
 from connectors.merge import open_silver
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
-_ATTEMPTS = 5
+_UNREAD = "its rows are still to be read"
+_REJECTED = "messages are rejected: see `lakehouse quarantine list`"
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,25 @@ class TrimReport:
     kept: str
 
 
+@dataclass(frozen=True)
+class PurgeReport:
+    """What was, or would be, purged of one table.
+
+    Attributes:
+        table: The source table.
+        deleted: How many deleted rows it had.
+        purged: How many of them go.
+        younger: How many stay because they are not old enough.
+        kept: Why the rest stays; empty: there is none.
+    """
+
+    table: TableName
+    deleted: int
+    purged: int
+    younger: int
+    kept: str
+
+
 def trim_bronze(settings: Settings, table: TableName, *, before: dt.date, dry_run: bool = True) -> TrimReport:
     """Takes out of bronze the messages of a table that were received before a day, and that silver has merged.
 
@@ -54,30 +78,64 @@ def trim_bronze(settings: Settings, table: TableName, *, before: dt.date, dry_ru
         ContractMismatch: Silver has not got the contract's columns yet: drain first.
     """
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    attempts = 0
-    while True:
+
+    def attempt() -> TrimReport:
         bronze, silver = BronzeLog(layout), open_silver(settings, table)
         old = [f for f in bronze.files().get(log_name(table), ()) if f.ingest_date < before]
-        before, kept = _first_day_to_keep(layout, silver, old, before=before)
-        gone = [f for f in old if f.ingest_date < before]
-        report = TrimReport(table, sum(f.rows for f in gone), sum(f.size for f in gone), before, kept)
-        if dry_run or not gone:
-            return report
-        try:
+        first, kept = _first_day_to_keep(layout, silver, old, before=before)
+        gone = [f for f in old if f.ingest_date < first]
+        if gone and not dry_run:
             up_to_batch = max(f.last_batch for f in gone)
             record_snapshot(layout, silver, at_least=up_to_batch)
-            bronze.trim(table, before=before, up_to_batch=up_to_batch)
-        except CommitConflict:
-            attempts += 1
-            if attempts == _ATTEMPTS:
-                raise
-        else:
-            return report
+            bronze.trim(table, before=first, up_to_batch=up_to_batch)
+        return TrimReport(table, sum(f.rows for f in gone), sum(f.size for f in gone), first, kept)
+
+    return optimistically(attempt)
 
 
 def vacuum_bronze(settings: Settings) -> int:
     """Deletes the files of messages that were trimmed a week ago or earlier; returns how many."""
     return BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).vacuum()
+
+
+def purge_silver(settings: Settings, table: TableName, *, before: dt.datetime, dry_run: bool = True) -> PurgeReport:
+    """Removes from silver deleted rows that it was told of before a moment, and that nothing older can come after.
+
+    One commit; killed, it is run again.
+
+    Args:
+        settings: The source and the lake.
+        table: The source table.
+        before: Deleted rows that were merged later stay.
+        dry_run: Only say what would be done.
+
+    Raises:
+        CommitConflict: Other writers won every race.
+        ConfigurationError: There is no such table in this source.
+    """
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+
+    def attempt() -> PurgeReport:
+        bronze, silver = BronzeLog(layout), open_silver(settings, table)
+        if not silver.contract.key:
+            return PurgeReport(table, 0, 0, 0, "it has no key: silver is its history")
+        progress = merged_through(bronze, silver)
+        found = count_deleted(silver, before=before, progress=progress)
+        refused = _refuse_purge(layout, silver)
+        if found.settled and not refused and not dry_run:
+            purge_deleted(silver, before=before, progress=progress)
+        purged = 0 if refused else found.settled
+        kept = (refused or "older changes may still come: `lakehouse drain`") if purged < found.old else ""
+        return PurgeReport(table, found.rows, purged, found.rows - found.old, kept)
+
+    return optimistically(attempt)
+
+
+def _refuse_purge(layout: LakeLayout, silver: SilverTable) -> str:
+    """Returns why no deleted row may go; empty: nothing stands against it."""
+    if silver.beginning == UNREAD or silver.awaits_rows:
+        return _UNREAD
+    return "" if first_rejected_batch(layout, silver.contract.table) is None else _REJECTED
 
 
 def _first_day_to_keep(
@@ -86,9 +144,9 @@ def _first_day_to_keep(
     """Returns the first day to keep, and why it is not `before`."""
     rejected = first_rejected_batch(layout, silver.contract.table)
     if silver.beginning == UNREAD or silver.awaits_rows:
-        safe, kept = 0, "its rows are still to be read"
+        safe, kept = 0, _UNREAD
     elif rejected is not None and rejected <= silver.batch:
-        safe, kept = rejected - 1, "messages are rejected: see `lakehouse quarantine list`"
+        safe, kept = rejected - 1, _REJECTED
     else:
         safe, kept = silver.batch, "silver has not merged the rest"
     needed = [f.ingest_date for f in old if f.last_batch > safe]

@@ -17,6 +17,7 @@ from deployments.cli import (
     query_commands,
     reconcile_commands,
     repair_commands,
+    silver_commands,
     source_commands,
     stack_commands,
 )
@@ -53,5 +54,6 @@ repair_commands.add_to(app)
 quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
 bronze_commands.add_to(app)
+silver_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

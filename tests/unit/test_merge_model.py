@@ -8,6 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import KeyedSource, KeylessSource
 from tests.model.partitions import PartitionedSource
+from tests.model.purging import PurgedSource
 from tests.model.reading import ReadSource
 
 
@@ -21,6 +22,10 @@ def test_table_without_key():
 
 def test_table_that_is_read_anew():
     run_state_machine_as_test(ReadSource, settings=settings())
+
+
+def test_table_whose_deleted_rows_are_purged():
+    run_state_machine_as_test(PurgedSource, settings=settings())
 
 
 def test_table_in_several_stream_partitions():

@@ -20,7 +20,7 @@ from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.history import append_images
 from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.silver.schema import adopt_columns, held, silver_schema
-from connectors.lake.silver.upsert import fold_with_stored, merge_folded
+from connectors.lake.silver.upsert import drop_purged, fold_with_stored, merge_folded
 from connectors.lake.storage import duckdb_connection, ensure_table
 from connectors.postgres.contracts import TableContract
 
@@ -75,6 +75,9 @@ class SilverTable:
         self.table: DeltaTable = ensure_table(self.uri, self.schema, configuration=_CONFIGURATION)
         empty = SilverProgress(self.beginning.batch, BEGINNING) if self._was_read_beside else self.beginning
         self.progress = SilverProgress.of(self.table) or empty
+        if self.awaits_rows:
+            # They come with all changes since they were read, of keys that were purged meanwhile, too.
+            self.progress = replace(self.progress, purged_lsn=0)
         return self
 
     @property
@@ -142,6 +145,8 @@ class SilverTable:
                 messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
             floor = self._floor(connection)
             if self.contract.key:
+                purged = self.progress.purged
+                drop_purged(connection, self.table, uri=self.uri, columns=self.columns, purged=purged)
                 fold_with_stored(
                     connection,
                     self.table,
@@ -224,7 +229,7 @@ class SilverTable:
         return floor
 
     def _write(self, connection: duckdb.DuckDBPyConnection, floor: Floor | None, *, up_to_batch: int) -> None:
-        progress = SilverProgress(up_to_batch, self.progress.floor if floor is None else floor.position)
+        progress = self.progress.advance(up_to_batch, self.progress.floor if floor is None else floor.position)
         write = merge_folded if self.contract.key else append_images
         write(
             connection,

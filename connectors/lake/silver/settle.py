@@ -35,7 +35,7 @@ def judge_rejected(connection: duckdb.DuckDBPyConnection, layout: LakeLayout, si
     """Makes the table `judged`: stream address, `outcome` and `reason` of the messages that were ever rejected.
 
     Replayed: silver shows the change, or has it in its history. Superseded: something newer took its place, a later
-    change of the row, a truncation, or a reading of the whole table. Rejected: silver is not past it.
+    change of the row, maybe purged, a truncation, or a reading of the whole table. Rejected: silver is not past it.
     """
     columns, contract = silver.columns, silver.contract
     messages = quarantined_messages(layout, contract.table, up_to_batch=silver.batch)
@@ -46,8 +46,9 @@ def judge_rejected(connection: duckdb.DuckDBPyConnection, layout: LakeLayout, si
         keys = f"SELECT {columns.keys} FROM changes WHERE reason IS NULL AND _cdc_op <> 't'"
         read_stored(connection, silver.table, uri=silver.uri, columns=columns, keys=keys)
         stored = f"LEFT JOIN stored USING ({columns.keys})"
-        not_reached = f"stored._cdc_epoch IS NULL OR {is_newer('changes', 'stored')}"
-        passed = is_newer("stored", "changes")
+        unknown, purged = "stored._cdc_epoch IS NULL", is_below("changes", silver.progress.purged)
+        not_reached = f"({unknown} AND NOT {purged}) OR {is_newer('changes', 'stored')}"
+        passed = f"{unknown} OR {is_newer('stored', 'changes')}"
     gone = f"changes.batch <= {silver.beginning.batch} OR {is_below('changes', silver.progress.floor)}"
     connection.execute(f"""
 CREATE OR REPLACE TEMP TABLE judged AS

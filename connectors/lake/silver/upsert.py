@@ -22,7 +22,7 @@ from connectors.changes.left_out import (
     resolve_moves,
 )
 from connectors.changes.markers import Marker
-from connectors.changes.order import POSITION, is_below, is_newer
+from connectors.changes.order import POSITION, Position, is_below, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import CDC_COLUMNS
 from connectors.lake.silver.stored import has_below, read_stored
@@ -30,6 +30,19 @@ from connectors.postgres.identifiers import quote_literal
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 _HAS_IMAGE = "_cdc_has_image"
+
+
+def drop_purged(
+    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns, purged: Position
+) -> None:
+    """Takes out of `changes` what comes late of keys whose deleted rows were purged: they are not in silver."""
+    keys = f"SELECT {columns.keys} FROM changes WHERE {is_below('changes', purged)}"
+    if connection.execute(f"{keys} LIMIT 1").fetchall():
+        read_stored(connection, silver, uri=uri, columns=columns, keys=keys)
+        there = f"SELECT ({columns.keys}) FROM stored"
+        connection.execute(
+            f"DELETE FROM changes WHERE {is_below('changes', purged)} AND ({columns.keys}) NOT IN ({there})"
+        )
 
 
 def fold_with_stored(

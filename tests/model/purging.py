@@ -1,0 +1,70 @@
+"""The state machine of a table whose deleted rows are purged whenever they may be."""
+
+import datetime as dt
+
+from hypothesis.stateful import precondition, rule
+
+from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.purge import count_deleted, merged_through, purge_deleted
+from tests.events import PLACEHOLDER
+from tests.model.machine import ALL, COUNTS, KEYED, KEYS, VALUES
+from tests.model.reading import ReadLake, ReadSource
+
+_LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
+class UnpurgedLake(ReadLake):
+    """The same bronze, merged into another table, in which all deleted rows stay."""
+
+    def __init__(self, root, lake):
+        super().__init__(root, KEYED)
+        self.bronze = lake.bronze
+        self.uri = self.layout.rebuild(KEYED.table)
+
+    def silver(self):
+        reading = {"beginning": self.beginning, "read_until": self.read_until}
+        return SilverTable(self.layout, KEYED, placeholder=PLACEHOLDER, uri=self.uri, **reading)
+
+
+class PurgedSource(ReadSource):
+    """Whoever reads sees the same rows as if nothing were ever purged, after every merge."""
+
+    def __init__(self):
+        super().__init__()
+        self.unpurged = UnpurgedLake(self.folder.name, self.lake)
+
+    @precondition(lambda self: self.connector.is_streaming)
+    @rule(key=KEYS, big=VALUES)
+    def purge(self, key, big):
+        """A row changes, is deleted and purged; restarted, the connector may send all that it did before."""
+        if self.database.can_write(None, key):
+            self.database.write(None, key, big=big, more=big)
+            self.database.delete(None, key)
+        self.mark()
+        self.receive(ALL, merged=True)
+        silver = self.lake.silver()
+        if silver.awaits_rows or self.lake.has_quarantine():
+            return
+        progress = merged_through(self.lake.bronze, silver)
+        if count_deleted(silver, before=_LATER, progress=progress).settled:
+            purge_deleted(silver, before=_LATER, progress=progress)
+
+    @precondition(lambda self: self.connector.has_slot)
+    @rule(again=COUNTS, count=COUNTS)
+    def send_again(self, again, count):
+        self.restart(again)
+        self.receive(count, merged=True)
+
+    @rule(rows=COUNTS)
+    def merge(self, rows):
+        super().merge(rows)
+        self.unpurged.beginning, self.unpurged.read_until = self.lake.beginning, self.lake.read_until
+        self.unpurged.merge(rows)
+        assert self.seen(self.lake) == self.seen(self.unpurged)
+
+    def seen(self, lake):
+        return [
+            row[1:]
+            for row in lake.select("_cdc_deleted, * EXCLUDE (_cdc_merged_at)", table=lake.silver().uri)
+            if not row[0]
+        ]
