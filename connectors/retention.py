@@ -13,7 +13,7 @@ from connectors.lake.quarantine import first_rejected_batch
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.purge import count_deleted, merged_through, purge_deleted
-from connectors.lake.silver.snapshot import record_snapshot
+from connectors.lake.silver.snapshot import record_snapshot, snapshot_batch
 from connectors.merge import open_silver
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
@@ -64,7 +64,8 @@ def trim_bronze(settings: Settings, table: TableName, *, before: dt.date, dry_ru
     """Takes out of bronze the messages of a table that were received before a day, and that silver has merged.
 
     First silver is recorded as a snapshot, with which a rebuild begins from then on. Whole days go, up to the first
-    one that holds something silver has not merged, or a message that is rejected. Killed, it is run again.
+    one that holds something silver has not merged; before a message that is rejected, only what an earlier snapshot
+    stands for. Killed, it is run again.
 
     Args:
         settings: The source and the lake.
@@ -146,7 +147,9 @@ def _first_day_to_keep(
     if silver.beginning == UNREAD or silver.awaits_rows:
         safe, kept = 0, _UNREAD
     elif rejected is not None and rejected <= silver.batch:
-        safe, kept = rejected - 1, _REJECTED
+        # A rebuild replays it, so it has to begin before it: a snapshot of silver as it is now would be past it.
+        recorded = snapshot_batch(layout, silver.contract.table)
+        safe, kept = recorded if recorded < rejected else 0, _REJECTED
     else:
         safe, kept = silver.batch, "silver has not merged the rest"
     needed = [f.ingest_date for f in old if f.last_batch > safe]

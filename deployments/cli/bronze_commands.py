@@ -32,7 +32,7 @@ def trim(
 ) -> None:
     """Take old messages out of bronze, once silver is recorded as a snapshot with which a rebuild begins.
 
-    Whole days go, up to the first one that holds something silver has not merged, or a rejected message.
+    Whole days go, up to the first one that holds something silver has not merged. Rejected messages keep them.
     The disk is freed by the first run a week later: until then, whoever has opened bronze can go on to read.
 
     Example: lakehouse bronze trim 'public.*' --keep-days 90 --yes

@@ -61,14 +61,20 @@ class Deleting(Source):
             return connection.execute(query).fetchall()
 
 
+@pytest.fixture
+def root(tmp_path):
+    """Where the lake is made; the same tests run with it on S3."""
+    return f"{tmp_path}/lake"
+
+
 @pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch):
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
 
 
 @pytest.fixture
-def source(tmp_path):
-    return Deleting(str(tmp_path / "lake"), KEYED)
+def source(root):
+    return Deleting(root, KEYED)
 
 
 @pytest.fixture
@@ -269,8 +275,8 @@ def test_of_two_purges_at_once_one_looks_again(source):
     assert source.purge() == (0, "")
 
 
-def test_history_of_a_table_without_key_stays(tmp_path):
-    source = Deleting(str(tmp_path / "lake"), KEYLESS)
+def test_history_of_a_table_without_key_stays(root):
+    source = Deleting(root, KEYLESS)
     source.merge(BORN, event("d", row(1, "a", "x"), lsn=20, prev=16), marker=BEHIND)
     assert source.purge() == (0, "it has no key: silver is its history")
     assert len(source.stored()) == 2

@@ -16,6 +16,7 @@ from connectors.lake.silver.snapshot import record_snapshot
 from connectors.lake.storage import delete_table, open_table
 from connectors.merge import merge_table, open_silver
 from connectors.postgres.contracts import ColumnContract
+from connectors.quarantine import quarantined_messages
 from connectors.rebuild import rebuild_silver
 from connectors.retention import trim_bronze, vacuum_bronze
 from deployments.cli import app
@@ -49,10 +50,16 @@ class Old(Source):
         return sum(f.rows for files in BronzeLog(self.layout).files().values() for f in files)
 
 
+@pytest.fixture
+def root(tmp_path):
+    """Where the lake is made; the same tests run with it on S3."""
+    return f"{tmp_path}/lake"
+
+
 @pytest.fixture(params=[KEYED, KEYLESS], ids=["keyed", "keyless"])
-def source(tmp_path, monkeypatch, request):
+def source(root, tmp_path, monkeypatch, request):
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
-    return Old(str(tmp_path / "lake"), request.param)
+    return Old(root, request.param)
 
 
 @pytest.fixture
@@ -105,6 +112,26 @@ def test_days_stay_that_hold_a_rejected_message(source):
     source.age()
     assert "rejected" in source.trim().kept
     assert source.messages() == 3
+
+
+def test_nothing_goes_that_a_replay_would_begin_with(source):
+    """A snapshot of silver as it is now would be past it."""
+    source.merge(*FIRST)
+    source.age()
+    source.merge(BROKEN)
+    report = source.trim()
+    assert (report.messages, "rejected" in report.kept) == (0, True)
+    assert open_table(source.layout.snapshot(TABLE)) is None
+
+
+def test_what_an_earlier_snapshot_stands_for_goes_before_a_rejected_message(source):
+    source.merge(*FIRST)
+    record_snapshot(source.layout, open_silver(source.settings, TABLE), at_least=1)
+    source.age()
+    source.merge(BROKEN)
+    assert source.trim().messages == 2
+    rebuild_silver(source.settings, TABLE)
+    assert len(quarantined_messages(source.settings, TABLE, limit=9)) == 1
 
 
 def test_trimming_killed_before_bronze_was_touched_is_run_again(source):

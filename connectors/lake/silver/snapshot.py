@@ -13,6 +13,7 @@ from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.schema import held
 from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import ensure_table, open_table
+from connectors.postgres.identifiers import TableName
 
 
 def record_snapshot(layout: LakeLayout, silver: SilverTable, *, at_least: int) -> None:
@@ -36,6 +37,13 @@ def record_snapshot(layout: LakeLayout, silver: SilverTable, *, at_least: int) -
         schema=silver.schema,
         progress=silver.progress.as_transactions(),
     )
+
+
+def snapshot_batch(layout: LakeLayout, table: TableName) -> int:
+    """Returns the batch that a table's snapshot has reached; zero: there is none."""
+    snapshot = open_table(layout.snapshot(table))
+    reached = None if snapshot is None else SilverProgress.of(snapshot)
+    return 0 if reached is None else reached.batch
 
 
 def restore_snapshot(layout: LakeLayout, new: SilverTable, *, at_least: int) -> None:
