@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 import duckdb
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.errors import TransientError
 from connectors.lake.snapshot import pin_silver
@@ -54,12 +55,17 @@ def _built_from(published: Path) -> dict[str, int]:
 class GoldBuild:
     """The copy of gold that one process at a time builds in.
 
+    Args:
+        published: The file that readers see.
+        wait_seconds: How long a build waits for another one to end.
+
     Attributes:
         file: The copy.
     """
 
-    def __init__(self, published: Path) -> None:
+    def __init__(self, published: Path, *, wait_seconds: float = 600) -> None:
         self._published = published
+        self._wait_seconds = wait_seconds
         self._lock: TextIO | None = None
         self.file = published.with_suffix(".next.duckdb")
 
@@ -67,7 +73,7 @@ class GoldBuild:
         """Makes the copy; what an earlier build left unpublished is lost.
 
         Raises:
-            TransientError: Another process is building.
+            TransientError: Another process is building, and did not end in time.
         """
         if self._lock is None:
             self._lock = self._locked()
@@ -90,7 +96,14 @@ class GoldBuild:
         lock = self._published.with_suffix(".lock").open("w")
         try:
             # The system unlocks what a process leaves, however that ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for attempt in Retrying(
+                retry=retry_if_exception_type(BlockingIOError),
+                wait=wait_fixed(0.5),
+                stop=stop_after_delay(self._wait_seconds),
+                reraise=True,
+            ):
+                with attempt:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
             raise TransientError(f"{BUSY} {self._published}", hint="Wait until it has ended, or end it.") from error

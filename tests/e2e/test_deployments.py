@@ -17,7 +17,6 @@ from psycopg import sql
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connectors.errors import CommitConflict, ContractMismatch
-from connectors.lake.gold import GoldBuild, gold_file
 from connectors.lake.reader import open_reader
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_lsn, emit_marker
@@ -138,19 +137,6 @@ def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | own, check=True, capture_output=True, text=True
     )
     assert done.stdout.splitlines()[-1].startswith("merged ")
-
-
-def test_build_during_another_leaves_the_marts_as_they_are(settings, shop):
-    orders = mart_count(settings, "fct_orders")
-    other = GoldBuild(gold_file())
-    other.begin()
-    try:
-        done = run("build-marts/local")
-    finally:
-        other.abandon()
-    assert done.state.is_failed(), done.state
-    assert "another dbt run is building" in done.state.message
-    assert mart_count(settings, "fct_orders") == orders
 
 
 def test_second_drain_at_a_time_gives_way(settings, shop):

@@ -1,5 +1,7 @@
 """A build of gold is exclusive, starts from the last one and shows only when it is complete."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from connectors.errors import TransientError
@@ -56,8 +58,23 @@ def test_what_a_killed_build_left_is_not_built_upon(published):
     build.abandon()
 
 
-def test_a_second_build_at_the_same_time_is_refused(published):
+def test_a_second_build_waits_and_starts_from_what_the_first_published(published):
     build, other = GoldBuild(published), GoldBuild(published)
+    build.begin()
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(other.begin)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.1)
+
+        build.file.write_text("first")
+        build.publish()
+        waiting.result(timeout=30)
+    assert other.file.read_text() == "first"
+    other.abandon()
+
+
+def test_a_second_build_that_has_waited_in_vain_is_refused(published):
+    build, other = GoldBuild(published), GoldBuild(published, wait_seconds=0)
     build.begin()
     with pytest.raises(TransientError, match="another dbt run is building"):
         other.begin()
