@@ -15,6 +15,12 @@ from deployments.stack.java import JavaService
 from deployments.stack.ports import HOST, is_listening
 
 
+def cluster_id(number: uuid.UUID) -> str:
+    """A cluster's id; never one with a dash in front, which Kafka's tools take for an option."""
+    first, *others = number.bytes
+    return urlsafe_b64encode(bytes([first & 0x7F, *others])).decode().rstrip("=")
+
+
 class KafkaService(JavaService):
     """A Kafka broker that is its own controller.
 
@@ -76,9 +82,8 @@ class KafkaService(JavaService):
         super().prepare()
         if (self.folder / "data" / "meta.properties").exists():
             return
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = [*self.java(*self.options), "kafka.tools.StorageTool", "format"]
-        command = [str(part) for part in [*tool, "-t", cluster, "-c", "server.properties"]]
+        command = [str(part) for part in [*tool, "-t", cluster_id(uuid.uuid4()), "-c", "server.properties"]]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServiceUnavailable(
