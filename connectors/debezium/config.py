@@ -20,6 +20,9 @@ AFTER_HEADER = "lakehouse.after"
 HEARTBEAT_PREFIX = "lakehouse-heartbeat"
 """Prefix of the messages that move an idle slot on; kept apart from markers, they reach no topic."""
 
+NULLS_AS_DEFAULTS = "value.converter.replace.null.with.default"
+"""Option of the connector by which the NULL of a column that has a default would arrive as that default."""
+
 MAX_MESSAGE_BYTES = 16 * 2**20
 
 _NOT_IN_TOPICS = re.compile(r"[^A-Za-z0-9._-]")
@@ -161,6 +164,9 @@ def _representation(placeholder: str) -> dict[str, str]:
         "key.converter.schemas.enable": "false",
         "value.converter": converter,
         "value.converter.schemas.enable": "false",
+        # Else the NULL of a column that has a default arrives as that default.
+        "key.converter.replace.null.with.default": "false",
+        NULLS_AS_DEFAULTS: "false",
     }
 
 
@@ -217,7 +223,8 @@ def _excluded(tables: Iterable[CatalogTable]) -> dict[str, str]:
 def _snapshot_selects(contracts: Iterable[TableContract]) -> dict[str, str]:
     """How the snapshot reads tables with dates.
 
-    Debezium would take a date of before year 1 for one after it. Read as infinity, its row goes to quarantine.
+    Debezium would take a date of before year 1 for one after it, and move those ten days that followed no day in the
+    calendar that Java thinks of. Read as infinity, their rows go to quarantine.
     """
     selects = {
         contract.table.quoted: _select(contract)
@@ -232,7 +239,10 @@ def _snapshot_selects(contracts: Iterable[TableContract]) -> dict[str, str]:
 def _select(contract: TableContract) -> str:
     columns = ((quote_identifier(column.name), column.type_name) for column in contract.columns)
     read = (
-        f"CASE WHEN {name} < '0001-01-01' THEN '-infinity' ELSE {name} END AS {name}" if kind == "date" else name
+        f"CASE WHEN {name} < '0001-01-01' OR {name} BETWEEN '1582-10-05' AND '1582-10-14' THEN '-infinity' "
+        f"ELSE {name} END AS {name}"
+        if kind == "date"
+        else name
         for name, kind in columns
     )
     return f"SELECT {', '.join(read)} FROM {contract.table.quoted}"  # noqa: S608

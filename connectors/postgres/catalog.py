@@ -90,7 +90,7 @@ _COLUMNS = """
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
            a.attname, a.attnum, a.attnotnull, a.attstorage, a.attgenerated, a.attndims, c.type_name, c.modifier,
-           c.domain,
+           c.domain, a.atthasdef AND a.attgenerated = '' AND NOT a.attnotnull AS defaulted,
            -- A constant default of an added column stands in the catalogue, not in the rows from before.
            CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END AS fill,
            a.atthasmissing OR NOT (a.atthasdef OR a.attidentity <> '') AS fill_known
@@ -115,6 +115,7 @@ class CatalogTable:
         filtered: Row-level security hides rows from the user.
         unpublished: Generated columns that do not travel.
         nested: Columns declared as arrays of more than one dimension.
+        defaulted: Columns with a default that may be NULL all the same.
     """
 
     contract: TableContract
@@ -126,6 +127,7 @@ class CatalogTable:
     filtered: bool
     unpublished: tuple[str, ...]
     nested: tuple[str, ...]
+    defaulted: tuple[str, ...]
 
 
 def decode_modifier(type_name: str, modifier: int) -> tuple[int | None, int | None]:
@@ -192,6 +194,7 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
         filtered=head["filtered"],
         unpublished=tuple(row["attname"] for row in columns if row["attgenerated"] not in travelling),
         nested=tuple(row["attname"] for row in columns if row["attndims"] > 1),
+        defaulted=tuple(row["attname"] for row in columns if row["defaulted"]),
     )
 
 

@@ -46,7 +46,46 @@ BITS = (
     "try(CASE WHEN {0} = '' THEN repeat('0', {length}) "
     f"WHEN len(ltrim({_BITS}, '0')) <= {{length}} THEN lpad(ltrim({_BITS}, '0'), {{length}}, '0') END)"
 )
-POINT = "try('(' || json_extract_string({0}, '$.x') || ',' || json_extract_string({0}, '$.y') || ')')"
+# A geometric value arrives as an object; before Debezium 3.7 as the bytes of its text, which begin with no brace
+# (chr(123), as these texts are formatted twice).
+_WKB = "hex(from_base64(json_extract_string({0}, '$.wkb')))"
+_LITTLE_ENDIAN = "from_hex(array_to_string(list_reverse(regexp_extract_all({hex}, '..')), ''))::BIT::DOUBLE"
+_X, _Y = (_LITTLE_ENDIAN.replace("{hex}", f"substr(p, {start}, 16)") for start in (1, 17))
+
+
+def _field(path: str) -> str:
+    return f"json_extract_string({{0}}, '$.{path}')"
+
+
+def _shape(text: str) -> str:
+    named = f"replace(replace({text}, 'nan', 'NaN'), 'inf', 'Infinity')"
+    return f"try(CASE WHEN starts_with({{0}}, chr(123)) THEN {named} ELSE decode(from_base64({{0}})) END)"
+
+
+def _points(header: int) -> str:
+    """The points behind so many bytes of well-known binary, as texts."""
+    each = f"regexp_extract_all(substr({_WKB}, {2 * header + 1}), repeat('.', 32))"
+    return f"list_transform({each}, lambda p: '(' || {_X} || ',' || {_Y} || ')')"
+
+
+_LINE_STRING, _RING = _points(9), _points(13)
+_OLD_POLYGON = "regexp_extract_all(substr(decode(from_base64({0})), 2), '\\([^()]*\\)')"
+
+POINT = f"try('(' || {_field('x')} || ',' || {_field('y')} || ')')"
+LINE = _shape(f"chr(123) || {_field('a')} || ',' || {_field('b')} || ',' || {_field('c')} || chr(125)")
+CIRCLE = _shape(f"'<(' || {_field('center.x')} || ',' || {_field('center.y')} || '),' || {_field('radius')} || '>'")
+LSEG = _shape(f"'[' || array_to_string({_LINE_STRING}, ',') || ']'")
+BOX = _shape(f"list_transform([{_RING}], lambda c: c[1] || ',' || c[3])[1]")
+PATH = _shape(
+    f"CASE {_field('extensions.closed')} WHEN 'true' THEN '(' || array_to_string({_LINE_STRING}, ',') || ')'"
+    f" WHEN 'false' THEN '[' || array_to_string({_LINE_STRING}, ',') || ']' END"
+)
+# A ring ends where it begins: Debezium adds a last point, unless the polygon has it already.
+POLYGON = (
+    f"try(list_transform([if(starts_with({{0}}, chr(123)), {_RING}, {_OLD_POLYGON})], lambda r: "
+    "'(' || array_to_string(if(len(r) > 1 AND r[1] = r[-1], r[:-2], r), ',') || ')')[1])"
+)
+POLYGON = f"replace(replace({POLYGON}, 'nan', 'NaN'), 'inf', 'Infinity')"
 
 # An array of several dimensions arrives as Java's name of what is inside, or as nothing but NULLs.
 ARRAY_OF_TEXTS = "if(regexp_matches({0}, '\"\\[+Ljava[.]'), NULL, {0})"

@@ -51,6 +51,7 @@ class Refusal:
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _YEARS = "infinity, and what is outside the years 1 to 9999: readers of Delta can't hold it"
+_DATES = f"{_YEARS}; and, where a snapshot reads them, 5 to 14 October 1582, which Debezium would move by ten days"
 _STAND_IN = "tested with a stand-in of that name: the tests' PostgreSQL has no contrib"
 _STOPS = "stops the whole source, as Debezium can't write it: `source check` warns, with a CHECK that keeps it out"
 _BOUNDS = "lower bounds other than 1 are lost"
@@ -67,7 +68,7 @@ _TIME = TypeRule("text", pa.string(), decoding.TIME, "no two readers agree on a 
 _BITS = TypeRule("text", pa.string(), decoding.BITS, "zeros and ones", unchanged=None)
 _AS_BYTES = TypeRule("text", pa.string(), decoding.TEXT_AS_BYTES, "as PostgreSQL writes it", unchanged="base64")
 _NAME_OF_OID = replace(_AS_BYTES, limits="the name as of the change: a later renaming is no change of the row")
-_SHAPE = replace(_AS_BYTES, why="as PostgreSQL writes it, but the numbers as Java does: `1.0E10`")
+_SHAPE = replace(_TEXT, why="as PostgreSQL writes it, but the numbers as `1.0`", unchanged=None)
 _VECTOR = TypeRule("text", pa.string(), decoding.TEXT, "a JSON array", unchanged=None)
 _ARRAY = TypeRule(
     "text",
@@ -111,7 +112,7 @@ TYPES: dict[str, TypeRule | Refusal] = {
     "float4": TypeRule("exact", pa.float32(), decoding.FLOAT, "with NaN, infinity and -0"),
     "float8": TypeRule("exact", pa.float64(), decoding.DOUBLE, "with NaN, infinity and -0"),
     "bool": TypeRule("exact", pa.bool_(), decoding.BOOLEAN, "the same"),
-    "date": TypeRule("exact", pa.date32(), decoding.DATE, "the same", quarantined=_YEARS),
+    "date": TypeRule("exact", pa.date32(), decoding.DATE, "the same", quarantined=_DATES),
     "timestamp": TypeRule(
         "exact", _INSTANT, decoding.TIMESTAMP, "labelled UTC, marked in the field", quarantined=_YEARS
     ),
@@ -141,7 +142,14 @@ TYPES: dict[str, TypeRule | Refusal] = {
     **_rows("regclass regtype regproc regprocedure regoper regoperator", _NAME_OF_OID),
     **_rows("regrole regnamespace regconfig regdictionary regcollation", _NAME_OF_OID),
     "point": replace(_SHAPE, decode=decoding.POINT),
-    **_rows("line lseg box path polygon circle", _SHAPE),
+    "line": replace(_SHAPE, decode=decoding.LINE),
+    "lseg": replace(_SHAPE, decode=decoding.LSEG),
+    "box": replace(_SHAPE, decode=decoding.BOX),
+    "path": replace(_SHAPE, decode=decoding.PATH),
+    "polygon": replace(
+        _SHAPE, decode=decoding.POLYGON, limits="a last point that repeats the first is left out: it is the same shape"
+    ),
+    "circle": replace(_SHAPE, decode=decoding.CIRCLE),
     **_arrays("text varchar json jsonb", replace(_ARRAY, unchanged="texts")),
     **_arrays("bpchar", replace(_ARRAY, unchanged="texts")),
     **_arrays("uuid", replace(_ARRAY, unchanged="uuids")),
@@ -177,11 +185,18 @@ def sql_name(name: str) -> str:
     return f"{name[1:]}[]" if name.startswith("_") else name
 
 
+def decimal_digits(column: ColumnContract) -> int | None:
+    """How many digits a decimal type must have for a column's values; None if the column does not declare it."""
+    if column.precision is None or column.scale is None:
+        return None
+    return max(column.precision, column.scale, column.precision - column.scale)
+
+
 def row_name(column: ColumnContract) -> str:
     """The name of the row that a column falls under."""
-    if column.type_name == "numeric" and column.precision is not None and column.scale is not None:
-        digits = max(column.precision, column.scale, column.precision - column.scale)
-        return "numeric(p,s)" if digits <= MAX_DECIMAL_DIGITS else "numeric"
+    if column.type_name == "numeric":
+        digits = decimal_digits(column)
+        return "numeric(p,s)" if digits is not None and digits <= MAX_DECIMAL_DIGITS else "numeric"
     if column.type_name == "bit" and column.precision is not None:
         return "bit(1)" if column.precision == 1 else "bit(n)"
     return column.type_name

@@ -7,7 +7,7 @@ months, days and microseconds, text by its characters. What a rule can't read en
 text that is stored, so that it shows as a difference; it is never taken for NULL.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -125,7 +125,14 @@ _RULES = {
         """ FROM jsonb_each_text({0}::jsonb) AS pair(k, v) ORDER BY k COLLATE "C"), ',') END""",
         "canonical_hstore({0})",
     ),
-    **dict.fromkeys(("point", "line", "lseg", "box", "path", "polygon", "circle", "vector", "halfvec"), _NUMBERS),
+    **dict.fromkeys(("point", "line", "lseg", "box", "path", "circle", "vector", "halfvec"), _NUMBERS),
+    # Without a last point that repeats the first.
+    "polygon": replace(
+        _NUMBERS,
+        postgres=_NUMBERS.postgres.replace(
+            "concat({0})", r"regexp_replace(concat({0}), '^\((\([^()]*\))(.*),\1\)$', '(\1\2)')"
+        ),
+    ),
 }
 _ELEMENTS = _RULES | {"bytea": Canonical("encode({0}, 'hex')", "lower(hex(try(from_base64({0}))))")}
 

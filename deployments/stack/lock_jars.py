@@ -7,16 +7,19 @@ import jgo
 from deployments.stack.jars import DOWNLOADS, LOCK, checksum
 
 COORDINATES = (
-    "org.apache.kafka:kafka_2.13:4.3.0",
-    "org.apache.kafka:connect-runtime:4.3.0",
-    "org.apache.kafka:connect-json:4.3.0",
-    "io.debezium:debezium-connector-postgres:3.6.3.Final",
+    "org.apache.kafka:kafka_2.13:4.3.1",
+    "org.apache.kafka:connect-runtime:4.3.1",
+    "org.apache.kafka:connect-json:4.3.1",
+    "io.debezium:debezium-connector-postgres:3.7.0.Final",
     "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",
-    # What Connect's web server is built on; left to itself the resolver takes the next older ones.
+    # What Connect's web server is built on; left to itself the resolver takes others, and Connect does not start.
     "jakarta.ws.rs:jakarta.ws.rs-api:3.1.0",
     "jakarta.servlet:jakarta.servlet-api:6.0.0",
     "jakarta.annotation:jakarta.annotation-api:2.1.1",
     "jakarta.inject:jakarta.inject-api:2.0.1",
+    "org.eclipse.jetty.ee10:jetty-ee10-servlet:12.0.34",
+    "org.eclipse.jetty:jetty-security:12.0.34",
+    "org.eclipse.jetty:jetty-session:12.0.34",
 )
 """What is run. The newest release of each is not always there as a whole: try it before you lock it."""
 

@@ -14,6 +14,7 @@ from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.types import TYPES, TypeRule, row_name, rule_for
 from connectors.quality.reconcile import reconcile_source
+from connectors.resync import resync_table
 from connectors.source import register_source
 from tests.integration.conftest import fresh_database, fresh_settings
 from tests.lake import drain, open_lake, received
@@ -24,10 +25,10 @@ from tests.values.scalars import SCALARS
 VALUES = SCALARS | ARRAYS | DOMAINS
 ROWS = max(len(values.kept) for values in VALUES.values())
 BAD = [(name, text) for name, values in VALUES.items() for text in values.quarantined]
-LARGE, HUGE, FIRST_BAD = 90, 91, 100
+LARGE, HUGE, NULLS, FIRST_BAD = 90, 91, 92, 100
 INSERTED, CHANGED = 1000, 2000
 """Added to the id of a row: one that comes after the snapshot, and one that gets its values by an update."""
-PATHS = ("snapshot", "insert", "update", "unchanged")
+PATHS = ("snapshot", "insert", "update", "unchanged", "resync")
 
 TABLES = (TableName("public", "by_key"), TableName("public", "by_row"))
 
@@ -36,11 +37,23 @@ def columns_of(table):
     return {column.name: column for column in table.contract.columns if column.name in VALUES}
 
 
+def default_of(values):
+    # PostgreSQL allows no constant of this type in a default.
+    text = values.sql(values.kept[0])
+    return f"({text}::text)::regrole" if values.declared == "regrole" else text
+
+
 def make_tables(source):
-    """`by_key` leaves out what an update does not change, of the types of which that can be told; `by_row` nothing."""
+    """`by_key` leaves out what an update does not change, of the types of which that can be told; `by_row` nothing.
+
+    Every column has a default, so that a NULL which takes the default's place is found.
+    """
     source.execute(SETUP)
     for table in TABLES:
-        columns = ", ".join(f"{quote_identifier(name)} {values.declared}" for name, values in VALUES.items())
+        columns = ", ".join(
+            f"{quote_identifier(name)} {values.declared} DEFAULT {default_of(values)}"
+            for name, values in VALUES.items()
+        )
         source.execute(f"CREATE TABLE {table.quoted} (id int PRIMARY KEY, other int DEFAULT 0, {columns})")
         source.execute(f"ALTER TABLE {table.quoted} ADD CHECK (abs(extract(hour FROM interval)) < 2147483648)")
     source.execute("ALTER TABLE by_row REPLICA IDENTITY FULL")
@@ -63,6 +76,7 @@ def fill_table(source, table):
     external = ", ".join(f"ALTER {quote_identifier(c)} SET STORAGE EXTERNAL" for c in columns if VALUES[c].large)
     source.execute(f"ALTER TABLE {name} {external}")
     source.execute(f"{target} ({LARGE}, {', '.join(VALUES[c].large or 'NULL' for c in columns)})")
+    source.execute(f"{target} ({NULLS}, {', '.join('NULL' for _ in columns)})")
     source.execute(f"INSERT INTO {name} (id) SELECT id + {CHANGED} FROM {name}")
 
 
@@ -88,8 +102,11 @@ def types(stack_services, tmp_path_factory):
         for table in tables:
             fill_table(source, table)
         source.execute(f"INSERT INTO by_key (id, text) VALUES ({HUGE}, repeat('0123456789', 524288))")
+        source.execute("CREATE TABLE gap (id int PRIMARY KEY, day date)")
+        source.execute("INSERT INTO gap SELECT i, date '1582-10-03' + i FROM generate_series(1, 12) i")
         register_source(settings)
         drain(settings, source)
+        source.execute("INSERT INTO gap SELECT id + 100, day FROM gap")
         for table in tables:
             change_table(source, table)
         drain(settings, source)
@@ -105,6 +122,24 @@ def types(stack_services, tmp_path_factory):
                 mismatches={str(found.table): found.mismatches for found in reconcile_source(settings)},
                 rejected=quarantine.to_pyarrow_table().to_pylist(),
             )
+
+
+@pytest.fixture(scope="module")
+def resynced(types):
+    """The lake after both tables were read again from the source."""
+    for table in TABLES:
+        resync_table(types.settings, table)
+    with open_lake(types.settings) as lake:
+        yield SimpleNamespace(
+            lake=lake, mismatches={str(found.table): found.mismatches for found in reconcile_source(types.settings)}
+        )
+
+
+def nulls_in(lake, table, columns):
+    """How many NULLs each of the rows has in silver that are nothing but NULLs at the source."""
+    is_null = " + ".join(f"({quote_identifier(name)} IS NULL)::int" for name in columns)
+    rows = (NULLS, NULLS + INSERTED, NULLS + CHANGED)
+    return lake.execute(f"SELECT {is_null} FROM silver.{table.name} WHERE id IN {rows} ORDER BY id").fetchall()
 
 
 def bad_rows(columns):
@@ -136,6 +171,27 @@ def test_silver_has_the_value_or_quarantine_the_row(types, table):
         assert reason.endswith(f" ({stated})")
 
 
+@pytest.mark.parametrize("table", TABLES, ids=str)
+def test_null_is_not_taken_for_the_default(types, table):
+    columns = types.columns[str(table)]
+    assert nulls_in(types.lake, table, columns) == [(len(columns),)] * 3
+
+
+@pytest.mark.parametrize("table", TABLES, ids=str)
+def test_resync_has_the_same_values_and_nulls(types, resynced, table):
+    columns = types.columns[str(table)]
+    assert resynced.mismatches[str(table)] == len(bad_rows(columns))
+    assert nulls_in(resynced.lake, table, columns) == [(len(columns),)] * 3
+
+
+def test_days_that_java_moves_are_quarantined_by_snapshot_and_kept_by_changes(types):
+    silver = types.lake.execute("SELECT id, day::text FROM silver.gap ORDER BY id").fetchall()
+    days = [f"1582-10-{n:02}" for n in range(4, 16)]
+    assert silver == [(1, days[0]), (12, days[-1]), *((101 + n, day) for n, day in enumerate(days))]
+    rejected = sorted(json.loads(r["key"])["id"] for r in types.rejected if r["source_table"] == "public.gap")
+    assert rejected == list(range(2, 12))
+
+
 def test_large_values_were_left_out_of_updates(types):
     events = [event for event in received(types.settings, "public.by_key") if event and event["op"] == "u"]
     afters = [event["after"] for event in events if event["after"]["other"] == 1]
@@ -150,7 +206,8 @@ def test_every_outcome_is_counted(types):
     for columns in types.columns.values():
         for name, column in columns.items():
             values = VALUES[name]
-            outcomes[rule_for(column).outcome] += len(PATHS) * (len(values.kept) + (values.large is not None))
+            # One more: the NULL in a column that has a default.
+            outcomes[rule_for(column).outcome] += len(PATHS) * (len(values.kept) + (values.large is not None) + 1)
             outcomes["quarantine"] += len(PATHS) * len(values.quarantined)
     print(f"\n{len(TYPES)} types, {outcomes.total()} values by {', '.join(PATHS)}: {dict(outcomes)}")
     assert outcomes["exact"] > outcomes["quarantine"] > 0

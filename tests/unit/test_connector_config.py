@@ -35,6 +35,7 @@ def table(
         filtered=False,
         unpublished=unpublished,
         nested=(),
+        defaulted=(),
     )
 
 
@@ -127,7 +128,8 @@ def test_a_snapshot_reads_dates_so_that_none_before_year_1_is_taken_for_a_later_
     found = config(table("a", day), table("b"))
     assert found["snapshot.select.statement.overrides"] == '"public"."a"'
     select = found['snapshot.select.statement.overrides."public"."a"']
-    assert select.endswith('''CASE WHEN "d" < '0001-01-01' THEN '-infinity' ELSE "d" END AS "d" FROM "public"."a"''')
+    infinite = """CASE WHEN "d" < '0001-01-01' OR "d" BETWEEN '1582-10-05' AND '1582-10-14' THEN '-infinity' """
+    assert select.endswith(f'''{infinite}ELSE "d" END AS "d" FROM "public"."a"''')
     assert not any(name.startswith("snapshot.select") for name in config(table("b")))
 
 

@@ -23,6 +23,7 @@ def table(
         "filtered": False,
         "unpublished": (),
         "nested": (),
+        "defaulted": (),
     }
     contract = TableContract(
         schema_name="public", table_name=name, columns=(ID, *columns), key=("id",), replica_identity=identity
