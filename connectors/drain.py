@@ -86,6 +86,14 @@ def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
     return {table: counts.get(log_name(table), 0) for table in registered_versions(layout)}
 
 
+def moved_since(settings: Settings, batch: int) -> dict[TableName, int]:
+    """Drains what is committed by now; returns how many change events came after a batch, of the tables with any."""
+    with connect(settings.postgres) as connection:
+        lsn = emit_marker(connection)
+    drain_source(settings, through_lsn=lsn)
+    return {table: count for table, count in changes_since(settings, batch).items() if count}
+
+
 def _drain_to(
     stream: ChangeStream, bronze: BronzeLog, ends: Positions, *, tables: Mapping[str, str], settings: Settings
 ) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from connectors.lake.contract_log import ContractVersion, SourceLife, registered
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
+from connectors.lake.silver.statistics import misleading_columns
 from connectors.postgres.identifiers import TableName
 from connectors.reports import MergeReport
 from connectors.settings import Settings
@@ -36,6 +37,15 @@ def pending_tables(settings: Settings) -> list[TableName]:
     return pending
 
 
+def misleading_tables(settings: Settings) -> dict[TableName, list[str]]:
+    """Returns the tables with files whose statistics may be wrong, and of which columns: a rebuild mends them."""
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    life = registered_life(layout)
+    silver = {table: _silver(layout, version, life) for table, version in registered_versions(layout).items()}
+    found = {table: misleading_columns(opened.table, opened.columns) for table, opened in silver.items()}
+    return {table: names for table, names in found.items() if names}
+
+
 def open_silver(settings: Settings, table: TableName, *, at: str | None = None) -> SilverTable:
     """Opens the silver table of a source table, or one like it at another address.
 
@@ -47,15 +57,14 @@ def open_silver(settings: Settings, table: TableName, *, at: str | None = None) 
 
 
 def merge_table(
-    settings: Settings, table: TableName, *, checked: ContractCheck | None = None, into: str | None = None
+    settings: Settings, table: TableName, *, checked: ContractCheck, into: str | None = None
 ) -> MergeReport:
     """Merges into one silver table what bronze holds for it, in slices of bounded size.
 
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are held, and how far the contracts are known to hold; without it, all is merged by
-            the contracts that the lake has.
+        checked: Which tables are held, and how far the contracts are known to hold.
         into: Address of another table than the source table's own.
 
     Raises:
@@ -64,7 +73,7 @@ def merge_table(
         ConfigurationError: There is no such table in this source.
     """
     began = time.monotonic()
-    if checked is not None and table in checked.held:
+    if table in checked.held:
         raise checked.held[table]
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     version, life = _version(layout, table), registered_life(layout)
@@ -79,7 +88,7 @@ def merge_table(
                 hint=f"`lakehouse rebuild '{table}'` begins with the snapshot that was recorded before",
             )
         try:
-            up_to_batch = bronze.batch if checked is None else min(bronze.batch, checked.up_to_batch)
+            up_to_batch = min(bronze.batch, checked.up_to_batch)
             for report in merge_pending(
                 bronze,
                 silver,

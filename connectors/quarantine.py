@@ -120,7 +120,7 @@ ORDER BY batch, stream_partition, stream_offset LIMIT $limit
     return [QuarantinedMessage(*row) for row in rows]
 
 
-def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck | None = None) -> ReplayReport:
+def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck) -> ReplayReport:
     """Tries the rejected messages of a table again; those that can be read now are merged in their place.
 
     Run twice, the second run finds nothing to do. Killed, it is run again.
@@ -128,7 +128,7 @@ def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are held; without it, the contracts that the lake has are trusted.
+        checked: Which tables are held, and how far the contracts are known to hold.
 
     Raises:
         CommitConflict: Merges of this table won every race.

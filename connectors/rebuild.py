@@ -27,16 +27,17 @@ from connectors.settings import Settings
 _ATTEMPTS = 5
 
 
-def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractCheck | None = None) -> RebuildReport:
+def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractCheck) -> RebuildReport:
     """Makes a silver table anew from all that bronze holds of it; readers of the old one are not disturbed.
+
+    A table that is held stays as it is: its events are not of the contract that they would be read by.
 
     A run that was killed is gone on with by the next one, from the batch that it had reached.
 
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are held, and how far the contracts are known to hold; without it, all of bronze is
-            read by the contracts that the lake has.
+        checked: Which tables are held, and how far the contracts are known to hold.
 
     Raises:
         CommitConflict: Merges of this table won every race.
@@ -55,9 +56,8 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
         restore_snapshot(layout, new, at_least=trimmed)
     changes = 0
     for attempt in range(1, _ATTEMPTS + 1):
-        if checked is not None:
-            # What silver has merged was checked.
-            checked = replace(checked, up_to_batch=max(checked.up_to_batch, silver.batch))
+        # What silver has merged was checked.
+        checked = replace(checked, up_to_batch=max(checked.up_to_batch, silver.batch))
         changes += merge_table(settings, table, checked=checked, into=beside).changes
         new = open_silver(settings, table, at=beside)
         _require_rows(new)

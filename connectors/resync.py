@@ -9,6 +9,7 @@ from connectors.debezium.config import connector_config, publication_name, readi
 from connectors.debezium.connect import ConnectClient
 from connectors.drain import drain_source
 from connectors.errors import ConfigurationError, SourceNotReady
+from connectors.evolution import check_contracts
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import SourceLife, current_life, record_contracts
 from connectors.lake.layout import LakeLayout
@@ -32,11 +33,12 @@ def resync_table(settings: Settings, table: TableName) -> RebuildReport:
 
     Raises:
         ConfigurationError: The table is not captured.
+        ContractMismatch: The table changed again while it was read.
         SourceNotReady: The table has no key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
     """
     drain_source(settings, through_lsn=read_anew(settings, table))
-    return rebuild_silver(settings, table)
+    return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def read_anew(settings: Settings, table: TableName) -> int:

@@ -1,10 +1,11 @@
 """A source as a whole: is it ready, register it, how is it, remove it."""
 
+import shlex
 from dataclasses import dataclass, field
 
 from connectors.changes.order import BEGINNING
 from connectors.debezium.checks import check_stream
-from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
+from connectors.debezium.config import NULLS_AS_DEFAULTS, connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.errors import SourceNotReady
 from connectors.evolution import follow_contracts
@@ -20,6 +21,7 @@ from connectors.lake.contract_log import (
 )
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, UNREAD, SilverProgress
+from connectors.merge import misleading_tables
 from connectors.positions import forget_lost_positions
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
 from connectors.postgres.checks import Finding, check_patterns, check_server, check_tables
@@ -126,6 +128,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         if ensure_publication(connection, publication_name(source), names):
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
         config = connector_config(settings, tables, epoch=life.epoch, placeholder=life.placeholder)
+        repairs = _replaced_nulls(client.config(connector), [t for t in tables if t.contract.table in published])
         if _apply(client, connector, config, anew=life != known):
             changed.append(f"connector {connector} started")
         client.wait_until(
@@ -138,12 +141,13 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         if version.beginning == UNREAD and table in names:
             read_anew(settings, table)
             changed.append(f"rows of {table} were read")
+    warnings = [finding for finding in findings if finding.severity == "warning"]
     return Registration(
         connector=connector,
         epoch=life.epoch,
         tables=tuple(names),
         changed=tuple(changed),
-        warnings=tuple(finding for finding in findings if finding.severity == "warning"),
+        warnings=(*warnings, *repairs, *_misleading_statistics(settings)),
     )
 
 
@@ -204,6 +208,37 @@ def _check(connection: Connection, settings: Settings, tables: list[CatalogTable
         ),
         *check_types(connection, tables),
         *check_stream(source, tables),
+    ]
+
+
+def _replaced_nulls(config: dict[str, str] | None, tables: list[CatalogTable]) -> list[Finding]:
+    """What a connector of a release before 0.2 may have written: a column's default in place of NULL."""
+    if config is None or config.get(NULLS_AS_DEFAULTS) == "false":
+        return []
+    return [
+        Finding(
+            "warning",
+            str(table.contract.table),
+            f"may have a default in silver where the source has NULL, in {', '.join(table.defaulted)}",
+            f"lakehouse resync {shlex.quote(str(table.contract.table))}"
+            if table.contract.key
+            else "lakehouse source remove --yes && lakehouse source register",
+        )
+        for table in tables
+        if table.defaulted
+    ]
+
+
+def _misleading_statistics(settings: Settings) -> list[Finding]:
+    """Silver tables that a release before 0.2 wrote with statistics by which readers skip rows that are there."""
+    return [
+        Finding(
+            "warning",
+            str(table),
+            f"has files in silver with rounded statistics of {', '.join(columns)}: readers that filter by it miss rows",
+            f"lakehouse rebuild {shlex.quote(str(table))}",
+        )
+        for table, columns in misleading_tables(settings).items()
     ]
 
 

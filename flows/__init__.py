@@ -1,4 +1,4 @@
-"""Prefect flows: compositions of tasks. They also run in a script or a notebook, without a Prefect server."""
+"""Prefect flows: compositions of tasks. They also run in a script or a notebook."""
 
 from flows.backfill import backfill
 from flows.backfill_partition import backfill_partition

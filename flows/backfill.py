@@ -4,7 +4,6 @@ from datetime import date
 from functools import partial
 from typing import Annotated
 
-from prefect import flow
 from prefect.runtime import deployment, flow_run
 from pydantic import Field
 
@@ -12,6 +11,7 @@ from connectors.backfill.entry import Entry
 from connectors.backfill.parallel import run_all
 from connectors.backfill.partitions import Partition, Size
 from connectors.settings import load_settings
+from flows.served import flow
 from tasks.backfill import plan_partitions, read_grid, run_partition, start_partition
 from tasks.progress import BackfillProgress
 

@@ -1,9 +1,9 @@
 """One partition of a backfill, as a run of its own."""
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.settings import load_settings
+from flows.served import flow
 from tasks.backfill import run_partition
 
 

@@ -1,8 +1,7 @@
 """From silver to the marts."""
 
-from prefect import flow
-
 from connectors.settings import load_settings
+from flows.served import flow
 from tasks.dbt import build_models, find_moved_tables
 
 

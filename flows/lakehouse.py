@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from connectors.settings import load_settings
 from flows.build_marts import build_marts
 from flows.drain_cdc import drain_cdc
+from flows.served import flow
 
 
 def _run_name() -> str:

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Annotated
 
-from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from connectors.reports import RebuildReport
 from connectors.settings import load_settings
+from flows.served import flow
 from tasks.artifacts import publish_rebuild
 from tasks.assets import bronze_asset, materializing, rebuilt_facts, silver_asset
 from tasks.lake import find_tables, rebuild_table
@@ -21,7 +21,7 @@ def _run_name() -> str:
 
 @flow(name="rebuild-silver", flow_run_name=_run_name)
 def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[RebuildReport]:
-    """Makes silver tables anew from all that bronze holds of them, without the source.
+    """Makes silver tables anew from all that bronze holds of them; of the source, only the catalogue is read.
 
     Each is made beside the old one, which stays readable, and takes its place in one commit.
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from connectors.reports import TableComparison
 from connectors.settings import load_settings
 from flows.drain_cdc import drain_cdc
+from flows.served import flow
 from tasks.artifacts import publish_reconciliation
 from tasks.events import emit_differing
 from tasks.quality import compare_tables, mark_source
@@ -31,15 +31,18 @@ def reconcile_tables(
         drain: First drain all that is committed when the run starts. Without it, what is not drained yet differs.
     """
     # Imported by the run, as to deploy or to show a flow takes none of it.
+    from connectors.drain import drained_batch, moved_since  # noqa: PLC0415 - start-up time
     from connectors.quality.reconcile import require_equal  # noqa: PLC0415 - start-up time
 
     settings = load_settings()
     # A table that can't be merged must not hide how the others are.
     drained = drain_cdc(mark_source(settings), return_state=True) if drain else None
+    batch = drained_batch(settings)
     comparisons = compare_tables(settings, tables)
     publish_reconciliation(settings.cdc.source, comparisons)
     emit_differing(settings.cdc.source, comparisons)
-    require_equal(comparisons)
+    differing = any(found.mismatches for found in comparisons)
+    require_equal(comparisons, moved=moved_since(settings, batch) if drain and differing else None)
     if drained is not None:
         drained.result()
     return comparisons

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Annotated
 
-from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from connectors.reports import ReplayReport
 from connectors.settings import load_settings
+from flows.served import flow
 from tasks.artifacts import publish_replay
 from tasks.assets import bronze_asset, materializing, replayed_facts, silver_asset
 from tasks.cdc import check_contracts

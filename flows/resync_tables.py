@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Annotated
 
-from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from connectors.reports import RebuildReport
 from connectors.settings import load_settings
+from flows.served import flow
 from tasks.artifacts import publish_rebuild
 from tasks.assets import materializing, rebuilt_facts, silver_asset, source_asset
 from tasks.lake import find_tables, resync_table

@@ -5,22 +5,32 @@ from contextlib import contextmanager
 
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
-from connectors.drain import drain_source
+from connectors.drain import drained_batch
+from connectors.evolution import ContractCheck, check_contracts
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
-from connectors.merge import merge_table, pending_tables
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
+from connectors.rebuild import rebuild_silver
+from connectors.sync import sync_source
 
 
 def drain(settings, source):
     """Brings everything that is committed now into silver; `source` is a connection."""
-    drain_source(settings, through_lsn=emit_marker(source))
-    for table in pending_tables(settings):
-        merge_table(settings, table)
+    sync_source(settings, through_lsn=emit_marker(source)).merged()
+
+
+def as_recorded(settings):
+    """What a check says of a lake without a source, whose contracts are trusted."""
+    return ContractCheck(drained_batch(settings))
+
+
+def rebuild(settings, table):
+    """Rebuilds a table after the source's catalogue was looked at."""
+    return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def differences(settings, *tables):

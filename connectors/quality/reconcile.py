@@ -4,8 +4,9 @@ The comparison is of two moments: of the source when its first table is read, of
 It is quiet only if silver was drained through all that was committed, and nothing changed in between.
 """
 
+import shlex
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -49,20 +50,38 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
         ]
 
 
-def require_equal(comparisons: Iterable[TableComparison]) -> None:
+def require_equal(comparisons: Iterable[TableComparison], *, moved: Collection[TableName] | None = None) -> None:
     """Does nothing if all tables are equal.
 
+    Args:
+        comparisons: What was compared.
+        moved: The tables that were written to at the source since silver was drained; None: that is not known.
+
     Raises:
-        ReconciliationMismatch: Some are not; names them and their keys.
+        ReconciliationMismatch: Some are not; names them and their keys, and what to do.
     """
     wrong = [found for found in comparisons if found.mismatches]
     if wrong:
         lines = [f"{found.table} (mismatches: {found.mismatches:,}): {'; '.join(found.keys)}" for found in wrong]
         raise ReconciliationMismatch(
             "silver differs from its source\n" + "\n".join(lines),
-            hint="While the source is written to, differences are expected: stop that, drain, and compare again.",
+            hint=_what_to_do([found.table for found in wrong], moved),
             comparisons=wrong,
         )
+
+
+def _what_to_do(wrong: list[TableName], moved: Collection[TableName] | None) -> str:
+    if moved is None:
+        return "what is not drained yet differs, too: drain, and compare again"
+    moving, still = ([table for table in wrong if (table in moved) is wanted] for wanted in (True, False))
+    advice = []
+    if still:
+        tables = " ".join(shlex.quote(str(table)) for table in still)
+        advice.append(f"nothing was written meanwhile to these tables: `lakehouse resync {tables}` reads them again")
+    if moving:
+        names = ", ".join(map(str, moving))
+        advice.append(f"rows of {names} were written while they were compared: compare again when that has ended")
+    return "; ".join(advice)
 
 
 def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableContract]:

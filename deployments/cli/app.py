@@ -1,6 +1,7 @@
 """Assembles the command from one module per group of commands."""
 
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -21,7 +22,7 @@ from deployments.cli import (
     source_commands,
     stack_commands,
 )
-from deployments.cli.console import print_error
+from deployments.cli.console import data, print_error
 
 
 class Commands(TyperGroup):
@@ -44,6 +45,23 @@ app = typer.Typer(
     rich_markup_mode="rich",
     cls=Commands,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        data.print(f"lakehouse-flows {version('lakehouse-flows')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep a Delta lakehouse in step with PostgreSQL."""
+
+
 stack_commands.add_to(app)
 demo_commands.add_to(app)
 deploy_commands.add_to(app)

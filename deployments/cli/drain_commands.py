@@ -1,21 +1,19 @@
 """`lakehouse drain`: from the stream to silver, once, without Prefect."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from connectors.drain import drain_source
-from connectors.errors import TerminalError
-from connectors.evolution import check_contracts
-from connectors.merge import merge_table, pending_tables
+from connectors.evolution import ContractCheck
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.reports import DrainReport, MergeReport
 from connectors.settings import Settings, load_settings
+from connectors.sync import Steps, SyncReport, sync_source
 from deployments.cli.console import data, talk
 
 PANEL = "Data"
@@ -40,37 +38,34 @@ def drain(
 
     Example: lakehouse drain
     """
-    settings = load_settings()
-    drained, merged, failed = drain_once(settings, through_now=through_now)
+    report = drain_once(load_settings(), through_now=through_now)
+    merged = [outcome for outcome in report.outcomes.values() if isinstance(outcome, MergeReport)]
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
-        data.print_json(json.dumps({"drain": asdict(drained), "merges": merges}))
+        data.print_json(json.dumps({"drain": asdict(report.drained), "merges": merges}))
     else:
-        _show(drained, merged)
-    if failed:
-        reasons = "\n".join(f"{table}: {error}" for table, error in failed.items())
-        raise TerminalError(f"{len(failed)} tables were not merged; the others were\n{reasons}")
+        _show(report.drained, merged)
+    report.merged()
 
 
-def drain_once(
-    settings: Settings, *, through_now: bool
-) -> tuple[DrainReport, list[MergeReport], dict[TableName, TerminalError]]:
-    """Drains and merges; a table that is held does not stop the others."""
+def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
+    """Drains and merges; a table that is not merged does not stop the others."""
     lsn = None
     if through_now:
         with connect(settings.postgres) as connection:
             lsn = emit_marker(connection)
-    with talk.status("Draining the stream into bronze"):
-        drained = drain_source(settings, through_lsn=lsn)
-    checked = check_contracts(settings)
-    merged, failed = [], {}
-    for table in pending_tables(settings):
+
+    plain = Steps.plain()
+
+    def drain(settings: Settings, *, through_lsn: int | None) -> DrainReport:
+        with talk.status("Draining the stream into bronze"):
+            return plain.drain(settings, through_lsn=through_lsn)
+
+    def merge(settings: Settings, table: TableName, *, checked: ContractCheck) -> MergeReport:
         with talk.status(f"Merging {table} into silver"):
-            try:
-                merged.append(merge_table(settings, table, checked=checked))
-            except TerminalError as error:
-                failed[table] = error
-    return drained, merged, failed
+            return plain.merge(settings, table, checked=checked)
+
+    return sync_source(settings, through_lsn=lsn, steps=replace(plain, drain=drain, merge=merge))
 
 
 def _show(drained: DrainReport, merged: list[MergeReport]) -> None:

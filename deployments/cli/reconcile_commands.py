@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from connectors.drain import drained_batch, moved_since
 from connectors.quality.reconcile import reconcile_source, require_equal
 from connectors.reports import TableComparison
 from connectors.settings import load_settings
+from connectors.sync import Outcomes
 from deployments.cli.console import data, talk
 from deployments.cli.drain_commands import drain_once
 
@@ -43,16 +45,19 @@ def reconcile(
     Example: lakehouse reconcile --table 'public.order*'
     """
     settings = load_settings()
-    held = drain_once(settings, through_now=True)[2] if drain else {}
+    outcomes: Outcomes = drain_once(settings, through_now=True).outcomes if drain else {}
+    batch = drained_batch(settings)
     with talk.status("Comparing source and silver"):
         comparisons = reconcile_source(settings, tuple(table) if table else ("*.*",))
     if as_json:
         data.print_json(json.dumps([asdict(found) | {"table": str(found.table)} for found in comparisons]))
     else:
         show_comparisons(comparisons)
-    for name, error in held.items():
-        talk.print(f"{name} was not merged: {error}", markup=False)
-    require_equal(comparisons)
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, Exception):
+            talk.print(f"{name} was not merged: {outcome}", markup=False)
+    differing = any(found.mismatches for found in comparisons)
+    require_equal(comparisons, moved=moved_since(settings, batch) if drain and differing else None)
 
 
 def show_comparisons(comparisons: Iterable[TableComparison]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from connectors.evolution import check_contracts
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
@@ -27,14 +28,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def rebuild(tables: Tables) -> None:
-    """Make silver tables anew from all that bronze holds of them, without the source.
+    """Make silver tables anew from all that bronze holds of them. Of the source, only the catalogue is read.
 
     Each is made beside the old one, which stays readable, and takes its place in one commit. Run again after an
     interruption, it goes on. Shows how many rows only the old or only the new table had: none, if silver was right.
 
     Example: lakehouse rebuild public.orders
     """
-    _make_anew(rebuild_silver, tables, doing="Rebuilding")
+    _make_anew(_rebuild_checked, tables, doing="Rebuilding")
 
 
 def resync(tables: Tables) -> None:
@@ -46,6 +47,10 @@ def resync(tables: Tables) -> None:
     Example: lakehouse resync public.orders
     """
     _make_anew(resync_table, tables, doing="Reading")
+
+
+def _rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
+    return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def _make_anew(make: Callable[[Settings, TableName], RebuildReport], patterns: list[str], *, doing: str) -> None:

@@ -9,9 +9,8 @@ import signal
 import traceback
 from dataclasses import dataclass
 
-from connectors.drain import drain_source
 from connectors.errors import TransientError
-from connectors.merge import merge_table, pending_tables
+from connectors.sync import sync_source
 
 _PATIENCE_SECONDS = 240
 
@@ -101,6 +100,13 @@ class Drain:
             return Outcome(killed=False, error=f"it ended with exit code {self._process.exitcode}")
 
 
+def _require_merged(outcomes):
+    """Raises what a merge raised as it is: whether it is transient matters here."""
+    for outcome in outcomes.values():
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
 def _run(settings, lsn, environment, prepare, then, outcome):
     os.environ.update(environment)
     # What libraries have to say about a fault is in the error, too.
@@ -108,9 +114,7 @@ def _run(settings, lsn, environment, prepare, then, outcome):
     try:
         if prepare is not None:
             prepare()
-        drain_source(settings, through_lsn=lsn)
-        for table in pending_tables(settings):
-            merge_table(settings, table)
+        _require_merged(sync_source(settings, through_lsn=lsn).outcomes)
         if then is not None:
             then(settings)
     except BaseException as error:  # noqa: BLE001 - the edge of the process: whoever waits for it looks at this

@@ -17,6 +17,7 @@ from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import CdcSettings, LakeSettings, Settings
 from tests.events import PARTITION, event, raw_batch
+from tests.lake import as_recorded
 from tests.s3 import BUCKET
 
 COLUMNS = (
@@ -64,7 +65,7 @@ class S3Lake:
         """Brings to bronze and to silver what is not there yet, of the first `until` messages."""
         self.receive(until=until)
         for table in pending_tables(self.settings):
-            merge_table(self.settings, table)
+            merge_table(self.settings, table, checked=as_recorded(self.settings))
 
     def receive(self, *, until=None):
         """Registers, then brings to bronze what is not there yet, of the first `until` messages."""

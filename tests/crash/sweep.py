@@ -21,6 +21,7 @@ from connectors.lake.bronze import BronzeLog
 from connectors.rebuild import rebuild_silver
 from tests.crash.proxy import FAULTS, s3_proxy
 from tests.crash.s3_lake import BATCH, ROWS, TABLE, S3Lake
+from tests.lake import as_recorded
 from tests.s3 import local_s3
 
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "1", "AWS_TIMEOUT": "1s"}
@@ -29,7 +30,7 @@ COMMITS_BEFORE_CHECKPOINT = 49
 
 
 def _rebuild(lake):
-    rebuild_silver(lake.settings, TABLE.table)
+    rebuild_silver(lake.settings, TABLE.table, checked=as_recorded(lake.settings))
 
 
 def _read(lake):

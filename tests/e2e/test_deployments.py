@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import wait_for_flow_run
 from prefect.states import StateType
 from psycopg import sql
@@ -20,9 +22,9 @@ from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.reader import open_reader
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_lsn, emit_marker
-from connectors.rebuild import rebuild_silver
 from connectors.synthetic import TABLES, count_rows, hard_cases
 from tasks.policy import PRESET, preset_task
+from tests.lake import rebuild
 
 ROOT = Path(__file__).parents[2]
 # Its turn is given back after a minute, while these tests run.
@@ -120,23 +122,52 @@ def test_reconciling_fails_where_silver_differs(settings, shop):
 
 
 def test_rebuilt_shop_equals_what_was_merged(settings, shop):
-    rebuilt = [rebuild_silver(settings, TableName("public", table)) for table in TABLES]
+    rebuilt = [rebuild(settings, TableName("public", table)) for table in TABLES]
     assert {str(report.table): report.differing for report in rebuilt if report.differing} == {}
     assert sum(report.changes for report in rebuilt) > sum(count_rows(shop).values())
 
 
-def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
-    code = "from flows import drain_cdc; print('merged', len(drain_cdc()))"
-    own = {
-        "PREFECT_HOME": str(tmp_path),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # Prefect starts a server for the script and makes its database, in 20 seconds or not at all.
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    }
+def drain_in_script(environment):
+    """Name of the run in which a script drained."""
+    code = """
+from flows import drain_cdc
+state = drain_cdc(return_state=True)
+print(state.type.value, state.state_details.flow_run_id)
+"""
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | own, check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     )
-    assert done.stdout.splitlines()[-1].startswith("merged ")
+    state, run_id = done.stdout.splitlines()[-1].split()
+    assert state == "COMPLETED"
+    return UUID(run_id)
+
+
+def test_flow_in_a_script_runs_with_the_server_of_the_settings(settings, shop):
+    run_id = drain_in_script(os.environ)
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(run_id).name == f"drain {settings.cdc.source}"
+
+
+def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
+    run_id = drain_in_script(
+        os.environ
+        | {
+            # A home without a stack: the services are named one by one.
+            "LAKEHOUSE_HOME": str(tmp_path / "home"),
+            "LAKEHOUSE_POSTGRES__HOST": settings.postgres.host,
+            "LAKEHOUSE_POSTGRES__PORT": str(settings.postgres.port),
+            "LAKEHOUSE_POSTGRES__USER": settings.postgres.user,
+            "LAKEHOUSE_POSTGRES__PASSWORD": settings.postgres.password.get_secret_value(),
+            "LAKEHOUSE_POSTGRES__DATABASE": settings.postgres.database,
+            "LAKEHOUSE_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+            "LAKEHOUSE_CONNECT__URL": settings.connect.url,
+            "LAKEHOUSE_LAKE__ROOT": settings.lake.root,
+            "PREFECT_HOME": str(tmp_path),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
+    )
+    with get_client(sync_client=True) as client, pytest.raises(ObjectNotFound, match=r".*"):
+        client.read_flow_run(run_id)
 
 
 def test_second_drain_at_a_time_gives_way(settings, shop):

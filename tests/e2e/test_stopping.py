@@ -14,10 +14,10 @@ from prefect.flow_runs import wait_for_flow_run
 from prefect.states import Cancelling
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from connectors.drain import drain_source, drained_batch
-from connectors.merge import merge_table, pending_tables
+from connectors.drain import drained_batch
 from connectors.postgres.replication import emit_marker
 from tests.crash.audit import Audit
+from tests.lake import drain
 
 ROOT = Path(__file__).parents[2]
 ROWS = 300
@@ -35,9 +35,7 @@ def require_whole(own, connection, audit):
     """What the stopped run left is whole, and not all; then all of it, once it was drained."""
     stopped_at = drained_batch(own)
     assert stopped_at < ROWS
-    drain_source(own, through_lsn=emit_marker(connection))
-    for table in pending_tables(own):
-        merge_table(own, table)
+    drain(own, connection)
     verdict = audit.look(["*.*"])
     assert verdict.good, verdict
 

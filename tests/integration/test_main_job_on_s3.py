@@ -4,14 +4,12 @@ import uuid
 
 import pytest
 
-from connectors.drain import drain_source
 from connectors.lake.reader import query_lake
-from connectors.merge import merge_table, pending_tables
 from connectors.postgres.connection import connect
-from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
 from connectors.source import register_source
 from connectors.synthetic import TABLES, fill_shop, hard_cases
+from tests.lake import drain
 from tests.s3 import local_s3
 
 
@@ -20,12 +18,6 @@ def on_s3(settings):
     with local_s3() as bucket:
         lake = settings.lake.model_copy(update={"root": f"{bucket}/{uuid.uuid4().hex}"})
         yield settings.model_copy(update={"lake": lake})
-
-
-def drain(settings, connection):
-    drain_source(settings, through_lsn=emit_marker(connection))
-    for table in pending_tables(settings):
-        merge_table(settings, table)
 
 
 def test_silver_on_s3_equals_the_source(on_s3):

@@ -54,6 +54,10 @@ def test_command_drains_compares_and_names_what_is_wrong(source, settings):
     result = run("--no-drain")
     assert result.exit_code == 1
     assert "public.orders (mismatches: 1): different id=42 in note" in result.stderr
+    assert "hint: what is not drained yet differs, too" in result.stderr
+    result = run()
+    assert result.exit_code == 1
+    assert "nothing was written meanwhile to these tables: `lakehouse resync public.orders`" in result.stderr
     assert run("--no-drain", "--table", "*.log", "--table", "sales.*").exit_code == 0
 
     source.execute("ALTER TABLE orders ADD COLUMN since date DEFAULT '2026-01-01'")

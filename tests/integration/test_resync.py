@@ -9,14 +9,14 @@ from connectors.drain import drain_source
 from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table
-from connectors.merge import merge_table, pending_tables
+from connectors.merge import merge_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.rebuild import rebuild_silver
 from connectors.resync import resync_table
 from connectors.source import register_source
+from tests.lake import as_recorded, drain, rebuild
 
 ITEM, OTHER, LOG = (TableName("public", name) for name in ("item", "other", "log"))
 DDL = """
@@ -39,12 +39,6 @@ def source(settings):
         yield connection
 
 
-def drain(settings, connection):
-    drain_source(settings, through_lsn=emit_marker(connection))
-    for table in pending_tables(settings):
-        merge_table(settings, table)
-
-
 def mismatches(settings):
     return {str(found.table): found.keys for found in reconcile_source(settings) if found.mismatches}
 
@@ -63,7 +57,7 @@ def test_silver_that_is_wrong_is_right_again_and_stays_so(settings, source):
     assert report.rows > 3
     drain(settings, source)
     assert mismatches(settings) == {}
-    assert rebuild_silver(settings, ITEM).differing == 0
+    assert rebuild(settings, ITEM).differing == 0
 
 
 def change_until(postgres, stop):
@@ -85,15 +79,15 @@ def test_changed_columns_are_carried_through(settings, source):
     source.execute("UPDATE item SET name = 'after', at = '2026-01-02 03:04:05.678901' WHERE id < 20")
     drain_source(settings, through_lsn=emit_marker(source))
     with pytest.raises(ContractMismatch, match="does not know: added"):
-        merge_table(settings, ITEM)
+        merge_table(settings, ITEM, checked=as_recorded(settings))
     source.execute("UPDATE other SET name = 'goes on'")
     drain_source(settings, through_lsn=emit_marker(source))
-    merge_table(settings, OTHER)
+    merge_table(settings, OTHER, checked=as_recorded(settings))
     resync_table(settings, ITEM)
     source.execute("UPDATE item SET added = 8 WHERE id = 1")
     drain(settings, source)
     assert mismatches(settings) == {}
-    assert rebuild_silver(settings, ITEM).differing == 0
+    assert rebuild(settings, ITEM).differing == 0
 
 
 def test_table_that_is_empty_now_is_empty_in_silver(settings, source):

@@ -17,6 +17,7 @@ from connectors.settings import LakeSettings
 from tests.crash.proxy import s3_proxy
 from tests.crash.s3_lake import BATCH, SERVER, TABLE, TOPICS, S3Lake, messages
 from tests.events import PARTITION, raw_batch
+from tests.lake import as_recorded
 from tests.s3 import local_s3
 
 
@@ -31,7 +32,7 @@ ENTRANCES = {
     "look for pending tables": pending_tables,
     "look for batches": drained_batch,
     "count changes": lambda s: changes_since(s, 0),
-    "merge": lambda s: merge_table(s, TABLE.table),
+    "merge": lambda s: merge_table(s, TABLE.table, checked=as_recorded(s)),
     "pin": lambda s: pin_silver(s.lake.root, "s"),
     "query": lambda s: query_lake(s, "FROM silver.t").__enter__(),
 }

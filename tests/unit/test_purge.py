@@ -21,6 +21,7 @@ from connectors.rebuild import rebuild_silver
 from connectors.retention import purge_silver, trim_bronze
 from deployments.cli import app
 from tests.events import PLACEHOLDER, event
+from tests.lake import as_recorded
 from tests.unit.test_merge import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
@@ -41,7 +42,7 @@ class Deleting(Source):
         self.receive(*messages)
         if marker is not None:
             BronzeLog(self.layout).confirm(marker)
-        merge_table(self.settings, TABLE)
+        merge_table(self.settings, TABLE, checked=as_recorded(self.settings))
 
     def receive(self, *messages):
         left_out = registered_life(self.layout).placeholder.encode()
@@ -114,7 +115,7 @@ def test_rows_stay_while_something_older_is_not_merged(source):
     source.receive(BORN)
     BronzeLog(source.layout).confirm(BEHIND)
     assert source.purge() == (0, "older changes may still come: `lakehouse drain`")
-    merge_table(source.settings, TABLE)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.purge() == (1, "")
     assert source.stored() == [ALIVE]
 
@@ -123,7 +124,7 @@ def test_newer_changes_that_are_not_merged_keep_nothing(source):
     source.merge(BORN, DIED, OTHER, marker=BEHIND)
     source.receive(event("c", row(1, "again", "z"), lsn=40, prev=35))
     assert source.purge() == (1, "")
-    merge_table(source.settings, TABLE)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.stored() == [(1, "again", "z", False), ALIVE]
 
 
@@ -214,7 +215,7 @@ def test_rows_that_are_read_anew_are_all_taken(purged):
 
 
 def test_rebuild_has_the_deleted_rows_again(purged):
-    assert rebuild_silver(purged.settings, TABLE).differing == 0
+    assert rebuild_silver(purged.settings, TABLE, checked=as_recorded(purged.settings)).differing == 0
     assert purged.stored() == [(1, "A", "x", True), ALIVE]
     purged.merge(BORN)
     assert purged.stored() == [(1, "A", "x", True), ALIVE]
@@ -224,7 +225,7 @@ def test_rebuild_has_the_deleted_rows_again(purged):
 def test_rebuild_from_a_snapshot_knows_of_the_purge(purged):
     open_table(purged.layout.bronze).update({"ingest_date": "CAST('2020-01-01' AS DATE)"})
     trim_bronze(purged.settings, TABLE, before=dt.date(2020, 1, 2), dry_run=False)
-    rebuild_silver(purged.settings, TABLE)
+    rebuild_silver(purged.settings, TABLE, checked=as_recorded(purged.settings))
     purged.merge(BORN)
     assert purged.stored() == [ALIVE]
 
@@ -234,10 +235,10 @@ def test_message_that_was_settled_stays_so(source):
     unknown = event("u", row(1, "a", PLACEHOLDER), lsn=12, prev=8)
     source.merge(unknown, OTHER)
     source.merge(DIED, marker=BEHIND)
-    assert replay_table(source.settings, TABLE).superseded == 1
+    assert replay_table(source.settings, TABLE, checked=as_recorded(source.settings)).superseded == 1
     assert source.purge() == (1, "")
     source.merge(NO_COLUMN)
-    assert replay_table(source.settings, TABLE).rejected == 1
+    assert replay_table(source.settings, TABLE, checked=as_recorded(source.settings)).rejected == 1
     assert [m.outcome for m in quarantined_messages(source.settings, TABLE, limit=9, every=True)] == [
         "superseded",
         "rejected",
@@ -256,7 +257,7 @@ def test_of_a_purge_and_a_merge_one_looks_again(source):
     files = BronzeLog(source.layout).files(after_batch=merging.batch)["public.t"]
     with pytest.raises(CommitConflict):
         merging.merge(files, up_to_batch=BronzeLog(source.layout).batch)
-    merge_table(source.settings, TABLE)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.stored() == [ALIVE, (3, "c", "z", False)]
 
 

@@ -17,6 +17,7 @@ from connectors.postgres.types import TYPES
 from connectors.quarantine import quarantined_messages, rejected_groups, replay_table
 from connectors.rebuild import rebuild_silver
 from tests.events import event
+from tests.lake import as_recorded
 from tests.unit.test_merge import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
@@ -41,7 +42,7 @@ class Tried(Source):
 
     def merge(self, *messages):
         self.receive(*messages)
-        merge_table(self.settings, TABLE)
+        merge_table(self.settings, TABLE, checked=as_recorded(self.settings))
 
     def learn(self, *, type_name="varchar"):
         """From now on the name `BAD` can be read."""
@@ -50,8 +51,8 @@ class Tried(Source):
     def forget(self):
         self.learn(type_name="_int4")
 
-    def replay(self, **options):
-        report = replay_table(self.settings, TABLE, **options)
+    def replay(self, *, checked=None):
+        report = replay_table(self.settings, TABLE, checked=checked or as_recorded(self.settings))
         return report.replayed, report.superseded, report.rejected
 
     def rejected(self, *, every=False):
@@ -198,7 +199,7 @@ def test_replay_killed_before_it_was_recorded_is_run_again(source):
     source.merge(event("c", row(1, BAD, "x"), lsn=10, prev=5))
     source.learn()
     beside = source.layout.rebuild(TABLE)
-    merge_table(source.settings, TABLE, into=beside)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=beside)
     replace_rows(open_silver(source.settings, TABLE), open_silver(source.settings, TABLE, at=beside))
     assert source.rejected() != {}
     assert source.replay() == (1, 0, 0)
@@ -230,10 +231,10 @@ def test_held_table_is_not_replayed(source):
 def test_any_rebuild_settles_and_may_reject_again(source):
     source.merge(event("c", row(1, BAD, "x"), lsn=10, prev=5), event("c", row(2, "b", "y"), lsn=20, prev=15))
     source.learn()
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rejected() == {}
     source.forget()
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rejected() == {0: ("rejected", WHY)}
 
 
@@ -241,7 +242,7 @@ def test_rebuild_quarantines_what_only_the_rules_of_now_reject(source):
     source.learn()
     source.merge(event("c", row(1, BAD, "x"), lsn=10, prev=5), BROKEN)
     source.forget()
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rows() == []
     assert source.rejected().keys() == {0, 1}
 
@@ -253,6 +254,6 @@ def test_table_read_anew_supersedes_what_came_before_and_nothing_behind(source):
     source.receive((key, value, [*headers, ("lakehouse.after", b"50")]), BROKEN)
     record_contracts(source.layout, [typed(KEYED, "_int4")], 60, beginning=beginning, again=True)
     BronzeLog(source.layout).confirm(Marker(1, 60))
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rejected() == {3: ("rejected", "the value is not JSON")}
     assert source.rows() == [(1, "a", "x")]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from deltalake import write_deltalake
 
 from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.bronze import BronzeLog
@@ -11,12 +12,14 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.silver.replace import replace_rows
 from connectors.lake.storage import open_table
-from connectors.merge import merge_table, open_silver, pending_tables
+from connectors.merge import merge_table, misleading_tables, open_silver, pending_tables
+from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import ServerIdentity
 from connectors.rebuild import rebuild_silver
 from connectors.settings import CdcSettings, LakeSettings, Settings
 from tests.events import event, raw_batch
+from tests.lake import as_recorded
 from tests.unit.test_merge import KEYED, KEYLESS, row
 
 TABLE = TableName("public", "t")
@@ -63,13 +66,43 @@ def source(tmp_path, monkeypatch, request):
     source = Source(str(tmp_path / "lake"), request.param)
     for message in EVENTS:
         source.receive(message)
-        merge_table(source.settings, TABLE)
+        merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     return source
+
+
+@pytest.fixture
+def rounded(tmp_path, monkeypatch):
+    """A table whose key's statistics are rounded, as a release before wrote them."""
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    key = ColumnContract(name="id", type_name="numeric", precision=20, scale=0, nullable=False)
+    source = Source(str(tmp_path / "lake"), KEYED.model_copy(update={"columns": (key, *KEYED.columns[1:])}))
+    source.keys = [str(99999999999999990000 + n) for n in range(3)]
+    for n, id_ in enumerate(source.keys):
+        source.receive(event("c", row(id_, "a", "x"), lsn=10 + n, prev=9))
+        merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
+    silver = open_silver(source.settings, TABLE).table
+    rows = silver.to_pyarrow_table()
+    silver.alter.set_table_properties({"delta.dataSkippingStatsColumns": "id,_cdc_lsn"})
+    write_deltalake(silver, rows, mode="overwrite")
+    return source
+
+
+def test_changes_find_rows_that_rounded_statistics_hide(rounded):
+    assert misleading_tables(rounded.settings) == {TABLE: ["id"]}
+    for n, id_ in enumerate(rounded.keys):
+        rounded.receive(event("u", row(id_, "b", "y"), lsn=100 + n, prev=99))
+        merge_table(rounded.settings, TABLE, checked=as_recorded(rounded.settings))
+    assert [values for _, *values in rounded.rows()] == [["b", "y"]] * 3
+
+
+def test_rebuild_leaves_no_rounded_statistics(rounded):
+    assert rebuild_silver(rounded.settings, TABLE, checked=as_recorded(rounded.settings)).differing == 0
+    assert misleading_tables(rounded.settings) == {}
 
 
 def test_rebuilt_table_is_the_merged_one(source):
     before = source.rows()
-    report = rebuild_silver(source.settings, TABLE)
+    report = rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert (report.rows, report.differing) == (len(before), 0)
     assert source.rows() == before != []
     assert open_table(source.layout.rebuild(TABLE)) is None
@@ -79,22 +112,22 @@ def test_rebuild_repairs_silver_and_says_how_much_was_wrong(source):
     before = source.rows()
     source.corrupt()
     assert source.rows() == []
-    assert rebuild_silver(source.settings, TABLE).differing == len(before)
+    assert rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings)).differing == len(before)
     assert source.rows() == before
 
 
 def test_merges_go_on_from_where_the_rebuild_got(source):
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert pending_tables(source.settings) == []
     source.receive(EVENTS[0], event("c", row(5, "e", "v"), lsn=80, prev=75))
-    merge_table(source.settings, TABLE)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert (5, "e", "v") in source.rows()
     assert (1, "a", "x") not in source.rows()
 
 
 def test_rebuild_takes_what_is_not_merged_yet(source):
     source.receive(event("c", row(5, "e", "v"), lsn=80, prev=75))
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert (5, "e", "v") in source.rows()
     assert pending_tables(source.settings) == []
 
@@ -102,51 +135,51 @@ def test_rebuild_takes_what_is_not_merged_yet(source):
 def test_readers_of_the_old_version_are_not_disturbed(source):
     old = open_table(source.layout.silver(TABLE))
     version, files = old.version(), old.file_uris()
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     old.load_as_version(version)
     assert old.file_uris() == files
 
 
 def test_rejected_messages_are_quarantined_once(source):
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert open_table(source.layout.quarantine).count() == 1
 
 
 def test_rebuild_goes_on_where_a_killed_one_stopped(source):
     """A killed rebuild leaves a table beside the old one, which has reached some batch."""
     before = source.rows()
-    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=source.layout.rebuild(TABLE))
     source.receive(event("c", row(5, "e", "v"), lsn=80, prev=75))
-    assert rebuild_silver(source.settings, TABLE).changes == 1
+    assert rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings)).changes == 1
     assert source.rows() == sorted([*before, (5, "e", "v")])
 
 
 def test_rebuild_never_goes_on_from_one_that_was_finished(source):
     """Killed after the switch, a rebuild leaves its table behind."""
-    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=source.layout.rebuild(TABLE))
     finished = open_silver(source.settings, TABLE, at=source.layout.rebuild(TABLE))
     replace_rows(open_silver(source.settings, TABLE), finished)
-    assert rebuild_silver(source.settings, TABLE).changes == len(EVENTS)
+    assert rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings)).changes == len(EVENTS)
 
 
 def test_rebuild_is_not_held_up_by_a_table_that_was_half_removed(source):
     """Killed while it removes its own table, a rebuild leaves one that can't be opened."""
     before = source.rows()
-    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=source.layout.rebuild(TABLE))
     (Path(source.layout.rebuild(TABLE)) / "_delta_log" / f"{0:020}.json").unlink()
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rows() == before
 
 
 def test_silver_is_never_replaced_by_a_table_that_is_behind(source):
-    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=source.layout.rebuild(TABLE))
     behind = open_silver(source.settings, TABLE, at=source.layout.rebuild(TABLE))
     source.receive(event("c", row(5, "e", "v"), lsn=80, prev=75))
-    merge_table(source.settings, TABLE)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     with pytest.raises(CommitConflict, match="further"):
         replace_rows(open_silver(source.settings, TABLE), behind)
 
 
 def test_unknown_table_is_refused(source):
     with pytest.raises(ConfigurationError, match="not a captured table"):
-        rebuild_silver(source.settings, TableName("public", "nonesuch"))
+        rebuild_silver(source.settings, TableName("public", "nonesuch"), checked=as_recorded(source.settings))

@@ -2,10 +2,15 @@
 
 from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.errors import ReconciliationMismatch
+from connectors.postgres.identifiers import TableName
 from connectors.quality.comparison import KeySum, differences
+from connectors.quality.reconcile import require_equal
+from connectors.reports import TableComparison
 
 KEYS = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.integers(1, 2), st.integers(0, 1)))
 
@@ -28,3 +33,17 @@ def test_each_differing_key_once(source, silver):
 def test_only_as_far_as_asked_for():
     endless = (KeySum(f"{number:09}", 1, 1, (None,)) for number in count())
     assert next(differences(endless, iter(()))).kind == "missing"
+
+
+@pytest.mark.parametrize(
+    ("moved", "hint"),
+    [
+        (None, "what is not drained yet differs, too"),
+        ([], "nothing was written meanwhile to these tables: `lakehouse resync public.t` reads them again"),
+        ([TableName("public", "t")], "rows of public.t were written while they were compared"),
+    ],
+)
+def test_hint_says_whether_the_source_moved(moved, hint):
+    with pytest.raises(ReconciliationMismatch, match=r"public\.t \(mismatches: 1\)") as error:
+        require_equal([TableComparison(TableName("public", "t"), 1, 1, 1, ("different id=1",))], moved=moved)
+    assert hint in error.value.hint

@@ -21,6 +21,7 @@ from connectors.rebuild import rebuild_silver
 from connectors.retention import trim_bronze, vacuum_bronze
 from deployments.cli import app
 from tests.events import PARTITION, event
+from tests.lake import as_recorded
 from tests.unit.test_merge import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
@@ -37,7 +38,7 @@ class Old(Source):
 
     def merge(self, *messages):
         self.receive(*messages)
-        merge_table(self.settings, TABLE)
+        merge_table(self.settings, TABLE, checked=as_recorded(self.settings))
 
     def age(self):
         """All that is in bronze was received long ago."""
@@ -76,9 +77,9 @@ def trimmed(source):
 
 def test_rebuild_begins_with_the_snapshot(trimmed):
     assert trimmed.messages() == 1
-    assert rebuild_silver(trimmed.settings, TABLE).differing == 0
+    assert rebuild_silver(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings)).differing == 0
     trimmed.corrupt()
-    rebuild_silver(trimmed.settings, TABLE)
+    rebuild_silver(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))
     assert trimmed.rows() == [*ROWS, (4, "d", "w")]
     trimmed.merge(event("c", row(5, "e", "v"), lsn=60, prev=55))
     assert (5, "e", "v") in trimmed.rows()
@@ -130,7 +131,7 @@ def test_what_an_earlier_snapshot_stands_for_goes_before_a_rejected_message(sour
     source.age()
     source.merge(BROKEN)
     assert source.trim().messages == 2
-    rebuild_silver(source.settings, TABLE)
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert len(quarantined_messages(source.settings, TABLE, limit=9)) == 1
 
 
@@ -138,10 +139,10 @@ def test_trimming_killed_before_bronze_was_touched_is_run_again(source):
     source.merge(*FIRST)
     source.age()
     record_snapshot(source.layout, open_silver(source.settings, TABLE), at_least=1)
-    assert rebuild_silver(source.settings, TABLE).changes == 2
+    assert rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings)).changes == 2
     source.merge(*THEN)
     assert source.trim().messages == 2
-    assert rebuild_silver(source.settings, TABLE).differing == 0
+    assert rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings)).differing == 0
     assert source.rows() == ROWS
 
 
@@ -150,20 +151,20 @@ def test_trimming_twice_renews_the_snapshot(trimmed):
     assert trimmed.trim().messages == 1
     assert trimmed.trim().messages == 0
     trimmed.corrupt()
-    rebuild_silver(trimmed.settings, TABLE)
+    rebuild_silver(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))
     assert trimmed.rows() == [*ROWS, (4, "d", "w")]
 
 
 def test_rebuild_that_was_killed_before_the_trim_begins_again(source):
     """It had got to a batch behind which messages are gone now."""
     source.merge(*FIRST)
-    merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=source.layout.rebuild(TABLE))
     source.merge(*THEN)
     source.age()
     source.trim()
     with pytest.raises(TerminalError, match="was trimmed from bronze\nhint: `lakehouse rebuild"):
-        merge_table(source.settings, TABLE, into=source.layout.rebuild(TABLE))
-    rebuild_silver(source.settings, TABLE)
+        merge_table(source.settings, TABLE, checked=as_recorded(source.settings), into=source.layout.rebuild(TABLE))
+    rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rows() == ROWS
 
 
@@ -171,16 +172,16 @@ def test_table_is_never_made_anew_without_the_rows_that_were_trimmed(trimmed):
     for lost in (trimmed.layout.snapshot(TABLE), trimmed.layout.silver(TABLE)):
         delete_table(lost)
     with pytest.raises(TerminalError, match=r"no snapshot of public\.t that has it\nhint: `lakehouse resync"):
-        rebuild_silver(trimmed.settings, TABLE)
+        rebuild_silver(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))
     with pytest.raises(TerminalError, match="was trimmed from bronze"):
-        merge_table(trimmed.settings, TABLE)
+        merge_table(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))
 
 
 def test_columns_added_since_the_snapshot_are_there_after_a_rebuild(trimmed):
     added = ColumnContract(name="extra", type_name="int4", fill="42", number=4)
     contract = trimmed.contract.model_copy(update={"columns": (*trimmed.contract.columns, added)})
     record_contracts(trimmed.layout, [contract], 60)
-    rebuild_silver(trimmed.settings, TABLE)
+    rebuild_silver(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))
     with query_lake(trimmed.settings, "SELECT id, big, extra FROM silver.t ORDER BY id") as rows:
         assert rows.fetchall() == [(1, "x", 42), (3, "z", 42), (4, "w", 42)]
 

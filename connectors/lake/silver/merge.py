@@ -20,6 +20,7 @@ from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.history import append_images
 from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.silver.schema import adopt_columns, held, silver_schema
+from connectors.lake.silver.statistics import adopt_statistics, statistics_properties
 from connectors.lake.silver.upsert import drop_purged, fold_with_stored, merge_folded
 from connectors.lake.storage import duckdb_connection, ensure_table
 from connectors.postgres.contracts import TableContract
@@ -72,7 +73,9 @@ class SilverTable:
 
     def reload(self) -> Self:
         """Looks at the newest version."""
-        self.table: DeltaTable = ensure_table(self.uri, self.schema, configuration=_CONFIGURATION)
+        self.table: DeltaTable = ensure_table(
+            self.uri, self.schema, configuration=_CONFIGURATION | statistics_properties(self.columns)
+        )
         empty = SilverProgress(self.beginning.batch, BEGINNING) if self._was_read_beside else self.beginning
         self.progress = SilverProgress.of(self.table) or empty
         if self.awaits_rows:
@@ -183,6 +186,7 @@ class SilverTable:
             columns=self.columns,
             progress=self.progress.as_transactions(),
         )
+        adopt_statistics(self.table, self.columns)
 
     def _hold(self, connection: duckdb.DuckDBPyConnection, messages: Messages, through: Marker) -> int:
         """Takes out of `changes` what was committed after the marker; returns the last batch without such changes."""

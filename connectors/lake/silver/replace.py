@@ -7,6 +7,7 @@ from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.commits import reached
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.overwrite import overwrite_rows
+from connectors.lake.silver.statistics import adopt_statistics
 from connectors.lake.silver.stored import stored_rows
 from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import duckdb_connection
@@ -49,6 +50,7 @@ def replace_rows(silver: SilverTable, new: SilverTable) -> None:
     if silver.batch > new.batch:
         raise CommitConflict(f"{silver.uri}: a merge has got further than the table that is to replace it")
     rows = stored_rows(new.table, new.uri)
+    adopt_statistics(silver.table, new.columns)
     overwrite_rows(
         silver.table,
         None if rows is None else f"SELECT {names(map(quote_identifier, new.schema.names))} FROM {rows}",

@@ -25,6 +25,7 @@ from connectors.changes.markers import Marker
 from connectors.changes.order import POSITION, Position, is_below, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import CDC_COLUMNS
+from connectors.lake.silver.statistics import has_exact_statistics
 from connectors.lake.silver.stored import has_below, read_stored
 from connectors.postgres.identifiers import quote_literal
 
@@ -125,8 +126,9 @@ def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: M
         " AND ".join(f"t.{c.quoted} = s.{c.quoted}" for c in columns.key),
         source_alias="s",
         target_alias="t",
-        # Streaming would read the whole target: without it, files are pruned by the keys of the source.
-        streamed_exec=False,
+        # Streaming reads the whole target; without it, files are pruned by the keys of the source, as their statistics
+        # have them.
+        streamed_exec=not all(map(has_exact_statistics, columns.key)),
         writer_properties=_WRITER,
         commit_properties=with_progress(progress),
     )

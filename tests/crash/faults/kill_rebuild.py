@@ -1,7 +1,7 @@
 from functools import partial
 
-from connectors.rebuild import rebuild_silver
 from tests.crash.fault import CHEAP, Fault
+from tests.lake import rebuild
 
 
 class KillRebuild(Fault):
@@ -10,11 +10,11 @@ class KillRebuild(Fault):
     weight = CHEAP // 4
 
     def inject(self, world, rng):
-        rebuild = partial(rebuild_silver, table=world.pick_table(rng))
+        rebuilding = partial(rebuild, table=world.pick_table(rng))
         world.drain().require(clean=True)
-        drain = world.start_drain(then=rebuild)
+        drain = world.start_drain(then=rebuilding)
         drain.ended_within(rng.uniform(0, world.seconds))
         killed = drain.kill()
         world.source.change(rng)
-        world.drain(then=rebuild).require(clean=True)
+        world.drain(then=rebuilding).require(clean=True)
         return int(killed)

@@ -1,0 +1,97 @@
+"""One drain of a source: the stream into bronze, the contracts checked, then table by table into silver."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from connectors.errors import TerminalError
+from connectors.postgres.identifiers import TableName
+from connectors.reports import DrainReport, MergeReport
+from connectors.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.evolution import ContractCheck  # takes long, and only its type is needed
+
+Outcomes = dict[TableName, MergeReport | Exception]
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a drain came to.
+
+    Attributes:
+        drained: What was brought into bronze.
+        checked: What the source's catalogue says of the tables.
+        outcomes: Of each table that had something pending, the report of its merge or why it failed.
+    """
+
+    drained: DrainReport
+    checked: "ContractCheck"
+    outcomes: Outcomes
+
+    def merged(self) -> list[MergeReport]:
+        """The reports of the merges.
+
+        Raises:
+            TerminalError: A table was not merged; it says which, and why.
+        """
+        failed = {table: outcome for table, outcome in self.outcomes.items() if isinstance(outcome, Exception)}
+        if failed:
+            reasons = "\n".join(f"{table}: {error or type(error).__name__}" for table, error in failed.items())
+            raise TerminalError(
+                f"{len(failed)} of {len(self.outcomes)} tables were not merged:\n{reasons}",
+                hint="the other tables are merged, and the next run tries these again",
+                tables=tuple(failed),
+            ) from ExceptionGroup("merges failed", list(failed.values()))
+        return [outcome for outcome in self.outcomes.values() if isinstance(outcome, MergeReport)]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a drain: functions of `connectors`, or what calls them for somebody who wants to see or retry them.
+
+    Attributes:
+        drain: `connectors.drain.drain_source`.
+        check: `connectors.evolution.check_contracts`.
+        find_pending: `connectors.merge.pending_tables`.
+        merge: `connectors.merge.merge_table`.
+    """
+
+    drain: Callable[..., DrainReport]
+    check: Callable[[Settings], "ContractCheck"]
+    find_pending: Callable[[Settings], Sequence[TableName]]
+    merge: Callable[..., MergeReport]
+
+    @classmethod
+    def plain(cls) -> Self:
+        """The functions themselves."""
+        from connectors import drain, evolution, merge  # noqa: PLC0415 - start-up time of whoever brings other steps
+
+        return cls(drain.drain_source, evolution.check_contracts, merge.pending_tables, merge.merge_table)
+
+
+def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: Steps | None = None) -> SyncReport:
+    """Runs the steps of a drain, in the one order that is right.
+
+    A table that can't be merged does not hold up the tables behind it, whatever the reason.
+
+    Args:
+        settings: The source, the stream and the lake.
+        through_lsn: LSN of a marker: go on until everything committed before it is merged.
+        steps: Other steps than the plain functions.
+
+    Raises:
+        PositionLost: The stream no longer holds what is to be read next.
+        ServiceUnavailable: Stream, storage or source did not answer, or the marker did not arrive.
+    """
+    steps = steps or Steps.plain()
+    drained = steps.drain(settings, through_lsn=through_lsn)
+    checked = steps.check(settings)
+    outcomes: Outcomes = {}
+    # One after another: a merge uses every core already, and a task's timeout can end it only in the main thread.
+    for table in steps.find_pending(settings):
+        try:
+            outcomes[table] = steps.merge(settings, table, checked=checked)
+        except Exception as error:  # noqa: BLE001 - raised by `merged`, after the other tables
+            outcomes[table] = error
+    return SyncReport(drained, checked, outcomes)

@@ -1,0 +1,52 @@
+"""How every flow is declared: one that is called from Python runs with the Prefect server that the settings name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Flow
+from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
+
+from connectors.settings import load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Of a server that Prefect starts for the call alone: on a busy machine it takes longer than Prefect's 20 s.
+_START_SECONDS = 180
+
+
+@contextmanager
+def server_of_settings() -> Iterator[None]:
+    """Uses the Prefect server that the settings name, the local stack's too, unless Prefect was told of another."""
+    if PREFECT_API_URL.value() is not None:
+        yield
+        return
+    server = load_settings().prefect.api_url
+    with temporary_settings(
+        {PREFECT_API_URL: server, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: _START_SECONDS}
+    ):
+        yield
+
+
+class ServedFlow(Flow[P, R]):
+    """A flow that, called from a script or a notebook, finds its server by itself."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the flow; see `Flow`."""
+        with server_of_settings():
+            return super().__call__(*args, **kwargs)
+
+
+def flow(*, name: str, flow_run_name: str | Callable[[], str]) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Makes a flow of a function.
+
+    Args:
+        name: Name of the flow.
+        flow_run_name: Name of its runs, or what makes it.
+    """
+
+    def decorate(function: Callable[P, R]) -> Flow[P, R]:
+        return ServedFlow(function, name=name, flow_run_name=flow_run_name)
+
+    return decorate

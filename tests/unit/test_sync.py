@@ -1,0 +1,52 @@
+"""The steps of a drain: in which order, and what becomes of tables behind one that fails."""
+
+import pytest
+
+from connectors.errors import CommitConflict, ServiceUnavailable, TerminalError
+from connectors.evolution import ContractCheck
+from connectors.postgres.identifiers import TableName
+from connectors.reports import DrainReport, MergeReport
+from connectors.settings import Settings
+from connectors.sync import Steps, sync_source
+
+TABLES = [TableName("public", name) for name in ("first", "lost_every_race", "broken", "last")]
+FAILURES = {"lost_every_race": CommitConflict("other merges won every race"), "broken": ValueError("a bug")}
+
+
+def steps(**changes):
+    def merge(settings, table, *, checked):
+        if table.name in FAILURES:
+            raise FAILURES[table.name]
+        return MergeReport(table, checked.up_to_batch, 1, 0, 0.0, 1)
+
+    plain = {
+        "drain": lambda settings, *, through_lsn: DrainReport("s", 1, 1, through_lsn, 0.0, 1),
+        "check": lambda settings: ContractCheck(7),
+        "find_pending": lambda settings: TABLES,
+        "merge": merge,
+    }
+    return Steps(**{**plain, **changes})
+
+
+def test_no_failure_holds_up_the_tables_behind_it():
+    report = sync_source(Settings(), through_lsn=5, steps=steps())
+    assert report.drained.through_lsn == 5
+    merged = {table.name for table, outcome in report.outcomes.items() if isinstance(outcome, MergeReport)}
+    assert merged == {"first", "last"}
+    with pytest.raises(TerminalError, match=r"2 of 4 tables were not merged:\npublic\.lost_every_race: other") as error:
+        report.merged()
+    assert "public.broken: a bug" in str(error.value)
+    assert error.value.tables == (TABLES[1], TABLES[2])
+
+
+def test_what_fails_before_the_merges_is_raised():
+    def unreachable(settings):
+        raise ServiceUnavailable("the source does not answer")
+
+    with pytest.raises(ServiceUnavailable, match="does not answer"):
+        sync_source(Settings(), steps=steps(check=unreachable))
+
+
+def test_plain_steps_are_the_functions_of_connectors():
+    names = [step.__name__ for step in vars(Steps.plain()).values()]
+    assert names == ["drain_source", "check_contracts", "pending_tables", "merge_table"]
