@@ -137,6 +137,8 @@ def _capture(source: str, contracts: Sequence[TableContract]) -> dict[str, str]:
         # A killed worker's connection may hold the slot for some seconds more.
         "slot.max.retries": "60",
         "slot.retry.delay.ms": "1000",
+        # A connection that was cut is made again after one second, not ten.
+        "retriable.restart.connector.wait.ms": "1000",
         "publication.name": publication_name(source),
         "publication.autocreate.mode": "disabled",
         "snapshot.mode": "initial",
