@@ -38,11 +38,11 @@ compose-up: ## Start everything in containers, and run the demo there
 compose-down: ## Delete the containers with their data
 	PROJECT="$(CURDIR)" docker compose -f docker/compose.yaml --profile '*' down --volumes
 
-test: .venv/.synced ## Run all tests, with time per level and coverage (TEST_ARGS=unit runs one level)
-	$(BIN)/python tests/run.py $(TEST_ARGS)
+test: .venv/.synced ## Run all tests, and show the time of each level (TEST_ARGS=unit runs one level)
+	$(BIN)/python -m tests.run $(TEST_ARGS)
 
 test-fast: .venv/.synced ## Run the unit tests
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit -n 2
 
 test-docker: .venv/.synced ## Build the image and run flows in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
 	$(BIN)/python -m pytest tests/docker

@@ -1,10 +1,13 @@
 """Real services, and fresh sources in them, for tests and for the torture run."""
 
+import json
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from psycopg import sql
@@ -25,6 +28,9 @@ from deployments.stack.ports import pick_ports
 from deployments.stack.postgres import ADMIN, PostgresService
 from deployments.stack.start import start_together, stop_in_order
 
+SHARED_STACK = "LAKEHOUSE_TEST_STACK"
+"""Variable that says where the stack is that all tests share, in JSON."""
+
 
 @dataclass(frozen=True)
 class StackServices:
@@ -38,17 +44,46 @@ class StackServices:
 @contextmanager
 def running_services(folder: Path) -> Iterator[StackServices]:
     """PostgreSQL, Kafka and Kafka Connect with Debezium; stopped and deleted at the end."""
-    ports = pick_ports(["postgres", "kafka", "kafka_controller", "connect"])
-    postgres = PostgresService(folder / "postgres", port=ports["postgres"])
-    kafka = KafkaService(folder / "kafka", port=ports["kafka"], controller_port=ports["kafka_controller"])
-    connect = ConnectService(folder / "connect", port=ports["connect"], bootstrap_servers=kafka.address)
-    services = [postgres, kafka, connect]
+    found = _services(folder, pick_ports(["postgres", "kafka", "kafka_controller", "connect"]))
+    services = [found.postgres, found.kafka, found.connect]
     try:
         start_together(services)
-        yield StackServices(postgres, kafka, connect)
+        yield found
     finally:
         stop_in_order(services)
-        postgres.delete_data()
+        found.postgres.delete_data()
+
+
+@contextmanager
+def shared_services(folder: Path) -> Iterator[StackServices]:
+    """The services that whoever runs the tests has started; such of one's own, in a folder, if there are none."""
+    known = os.environ.get(SHARED_STACK)
+    if known is None:
+        with running_services(folder) as services:
+            yield services
+    else:
+        yield _services(**json.loads(known))
+
+
+def shared(services: StackServices) -> dict[str, Any]:
+    """What `SHARED_STACK` says of services, to be written as JSON."""
+    ports = {
+        "postgres": services.postgres.port,
+        "kafka": services.kafka.port,
+        "kafka_controller": services.kafka.controller_port,
+        "connect": services.connect.port,
+    }
+    return {"folder": str(services.kafka.folder.parent), "ports": ports}
+
+
+def _services(folder: Path | str, ports: dict[str, int]) -> StackServices:
+    folder = Path(folder)
+    kafka = KafkaService(folder / "kafka", port=ports["kafka"], controller_port=ports["kafka_controller"])
+    return StackServices(
+        PostgresService(folder / "postgres", port=ports["postgres"]),
+        kafka,
+        ConnectService(folder / "connect", port=ports["connect"], bootstrap_servers=kafka.address),
+    )
 
 
 @contextmanager

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from connectors.settings import ConnectSettings, KafkaSettings, PostgresSettings, Settings
-from tests.services import StackServices, fresh_database, fresh_settings, running_services
+from tests.services import StackServices, fresh_database, fresh_settings, shared_services
 
 
 @pytest.fixture(scope="session")
 def stack_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackServices]:
-    """PostgreSQL, Kafka and Kafka Connect with Debezium, in a temporary folder."""
-    with running_services(tmp_path_factory.mktemp("stack")) as services:
+    """PostgreSQL, Kafka and Kafka Connect with Debezium."""
+    with shared_services(tmp_path_factory.mktemp("stack")) as services:
         yield services
 
 
