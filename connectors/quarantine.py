@@ -17,7 +17,7 @@ from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, open_quarantine, record_outcomes
 from connectors.lake.silver.settle import judge_rejected
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 from connectors.merge import open_silver
 from connectors.postgres.identifiers import TableName
 from connectors.rebuild import rebuild_silver, rules_of_now
@@ -163,7 +163,7 @@ def _try_alone(settings: Settings, table: TableName) -> bool:
     """Whether no rejected message can be read by now; then records why not."""
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     silver, rules = open_silver(settings, table), rules_of_now(layout, table)
-    with duckdb_connection(layout.root) as connection:
+    with scratch_connection(layout.root) as connection:
         judge_rejected(connection, layout, silver)
         open_quarantine(connection, layout)
         # Whether a value that was left out is known by now, only a rebuild tells; the same rules tell the same.
@@ -190,6 +190,6 @@ def _outcomes(settings: Settings, table: TableName) -> dict[tuple[Any, ...], str
 
 def _query(settings: Settings, sql: str, **parameters: str | int) -> list[tuple[Any, ...]]:
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    with duckdb_connection(layout.root) as connection:
+    with scratch_connection(layout.root) as connection:
         open_quarantine(connection, layout)
         return connection.execute(sql, parameters).fetchall()

@@ -18,7 +18,7 @@ from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
 from connectors.lake.commits import commit_progress, committing, reached, with_progress
 from connectors.lake.layout import LakeLayout, log_name
-from connectors.lake.storage import data_files, duckdb_connection, ensure_table
+from connectors.lake.storage import data_files, ensure_table, scratch_connection
 from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.streams.protocol import MESSAGES, READ_ANEW, RawBatch, StreamPartition
 
@@ -199,7 +199,7 @@ class BronzeLog:
     def count_events(self, *, after_batch: int) -> dict[str, int]:
         """Returns how many change events, without tombstones, each source table has after a batch."""
         counts: dict[str, int] = {}
-        with duckdb_connection(self._layout.root) as connection:
+        with scratch_connection(self._layout.root) as connection:
             for table, files in self.files(after_batch=after_batch).items():
                 messages = Messages([f.path for f in files], after_batch, self.batch)
                 query = f"SELECT count(*) FROM {messages.sql} WHERE value IS NOT NULL"

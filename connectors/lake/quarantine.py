@@ -16,7 +16,7 @@ from connectors.changes.decode import Messages
 from connectors.lake.bronze import SCHEMA as BRONZE
 from connectors.lake.commits import committing, reached, with_progress
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import data_files, duckdb_connection, ensure_table, open_table
+from connectors.lake.storage import data_files, ensure_table, open_table, scratch_connection
 from connectors.postgres.identifiers import TableName, quote_literal
 
 SCHEMA = pa.schema(
@@ -109,7 +109,7 @@ FROM kept LEFT JOIN (
 
 def first_rejected_batch(layout: LakeLayout, table: TableName) -> int | None:
     """Returns the batch of the first message of a table that is rejected; None if none is."""
-    with duckdb_connection(layout.root) as connection:
+    with scratch_connection(layout.root) as connection:
         open_quarantine(connection, layout)
         query = f"""
 SELECT min(batch) FROM quarantined WHERE outcome = 'rejected' AND source_table = {quote_literal(str(table))}

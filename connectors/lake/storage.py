@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -134,6 +135,31 @@ def duckdb_connection(root: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with storage_errors(root), duckdb.connect() as connection:
         configure_connection(connection, root)
         yield connection
+
+
+@contextmanager
+def scratch_connection(root: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Opens DuckDB as `duckdb_connection` does, for temporary tables and views only: all others are everybody's.
+
+    Opening an instance takes 15 ms, and a merge needs several connections: they share one, where the lake is a folder.
+
+    Raises:
+        ConfigurationError: The storage refuses, or is not there.
+        ServiceUnavailable: It did not answer, or not to the end.
+    """
+    if is_remote(root):
+        with duckdb_connection(root) as connection:
+            yield connection
+    else:
+        with storage_errors(root), _instance(os.getpid()).cursor() as connection:
+            configure_connection(connection, root)
+            yield connection
+
+
+@cache
+def _instance(_process: int) -> duckdb.DuckDBPyConnection:
+    """One DuckDB for all of a process; a forked one needs its own."""
+    return duckdb.connect()
 
 
 def configure_connection(connection: duckdb.DuckDBPyConnection, root: str) -> None:

@@ -2,7 +2,7 @@
 
 from connectors.debezium.config import slot_name
 from connectors.lake.snapshot import PinnedTable, pin_silver
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.postgres.replication import current_lsn, read_slot
@@ -40,6 +40,6 @@ def _state(root: str, pinned: PinnedTable) -> TableState:
     query = (
         f"SELECT coalesce({rows}, 0), max(_cdc_committed_at) FROM read_parquet([{files}], hive_partitioning = false)"
     )
-    with duckdb_connection(root) as connection:
+    with scratch_connection(root) as connection:
         [(count, newest)] = connection.execute(query).fetchall()
     return TableState(pinned.table, pinned.version, int(count), newest)

@@ -10,7 +10,7 @@ from connectors.changes.order import Position
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_contracts
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import data_files, duckdb_connection, open_table
+from connectors.lake.storage import data_files, open_table, scratch_connection
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.patterns import select
 from connectors.quality.reconcile import reconcile_source
@@ -142,7 +142,7 @@ class Audit:
             yield from ((group, tuple(numbers[n] for n in group)) for group in groups if group[0] in numbers)
 
     def _query(self, sql):
-        with duckdb_connection(self._settings.lake.root) as connection:
+        with scratch_connection(self._settings.lake.root) as connection:
             return connection.execute(sql).fetchall()
 
 

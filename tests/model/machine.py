@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from connectors.changes.order import BEGINNING
 from connectors.lake.snapshot import pin_silver, register_views
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.model.debezium import Connector
 from tests.model.postgres import KEPT, TOASTED, Database
@@ -133,7 +133,7 @@ class KeylessSource(RuleBasedStateMachine):
             self.finish()
             names = [column.name for column in self.contract.columns]
             expected = [tuple(row[name] for name in names) for row in self.database.rows.values()]
-            with duckdb_connection(self.lake.layout.root) as connection:
+            with scratch_connection(self.lake.layout.root) as connection:
                 register_views(connection, pin_silver(self.lake.layout.root, "s", [self.contract.table]))
                 found = connection.execute(f"SELECT {', '.join(names)} FROM silver.t").fetchall()
             self.check(sorted(found, key=repr), sorted(expected, key=repr))

@@ -11,7 +11,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.storage import data_files, duckdb_connection, open_table
+from connectors.lake.storage import data_files, open_table, scratch_connection
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.streams.protocol import MESSAGES, RawBatch
 from tests.events import PARTITION, PLACEHOLDER, event, raw_batch
@@ -53,7 +53,7 @@ class Lake:
         if not files:
             return []
         query = f"SELECT {columns} FROM read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
-        with duckdb_connection(self.layout.root) as connection:
+        with scratch_connection(self.layout.root) as connection:
             return sorted(connection.execute(query).fetchall(), key=repr)
 
     def has_quarantine(self):

@@ -91,12 +91,12 @@ def test_change_finds_its_row_among_neighbours(tmp_path, kind):
     table = DeltaTable(lake.layout.silver(lake.contract.table))
     table.optimize.compact()
     table.create_checkpoint()
-    change_alone(lake, keys[:2], lsn=400)
+    change_alone(lake, keys[1:2], lsn=400)
     assert count_live(lake) == (len(keys), len(keys))
     change(lake, keys, lsn=500)
-    assert sorted(r[1] for r in lake.rows()) == [500] * len(keys)
-    change_alone(lake, keys, lsn=600, op="d")
-    assert count_live(lake) == (len(keys), 0)
+    assert {500 <= value < 600 for _, value in lake.rows()} == {True}
+    change(lake, keys[1:], lsn=600, op="d")
+    assert count_live(lake) == (len(keys), 1)
 
 
 @pytest.mark.parametrize("kind", TYPES)

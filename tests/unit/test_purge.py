@@ -13,7 +13,7 @@ from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ensure_epoch, record_contracts, registered_life
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.purge import merged_through, purge_deleted
-from connectors.lake.storage import data_files, duckdb_connection, open_table
+from connectors.lake.storage import data_files, open_table, scratch_connection
 from connectors.merge import merge_table, open_silver
 from connectors.postgres.replication import ServerIdentity
 from connectors.quarantine import quarantined_messages, replay_table
@@ -57,7 +57,7 @@ class Deleting(Source):
         uri = self.layout.silver(TABLE)
         if not (files := [f["path"] for f in data_files(uri, open_table(uri))]):
             return []
-        with duckdb_connection(uri) as connection:
+        with scratch_connection(uri) as connection:
             query = f"SELECT id, name, big, _cdc_deleted FROM read_parquet({files!r}, union_by_name = true) ORDER BY id"
             return connection.execute(query).fetchall()
 

@@ -1,5 +1,7 @@
 """A silver table made anew from bronze equals the one that was merged step by step, and takes its place at once."""
 
+import shutil
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,14 @@ class Source:
         ensure_epoch(self.layout, slot="s", slot_exists=False, identity=identity, tables=[contract.table])
         self.offset = 0
 
+    def copy(self, root):
+        """The same source with a copy of its lake."""
+        shutil.copytree(self.settings.lake.root, root)
+        other = copy(self)
+        other.settings = self.settings.model_copy(update={"lake": LakeSettings(root=root)})
+        other.layout = LakeLayout(root, "s")
+        return other
+
     def receive(self, *messages):
         raw = raw_batch(list(messages), first_offset=self.offset)
         BronzeLog(self.layout).append(raw, tables={"s.public.t": "public.t"})
@@ -60,14 +70,20 @@ class Source:
         open_table(self.layout.silver(TABLE)).delete()
 
 
-@pytest.fixture(params=[KEYED, KEYLESS], ids=["keyed", "keyless"])
-def source(tmp_path, monkeypatch, request):
-    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
-    source = Source(str(tmp_path / "lake"), request.param)
+@pytest.fixture(scope="module", params=[KEYED, KEYLESS], ids=["keyed", "keyless"])
+def merged(tmp_path_factory, request):
+    """A source whose events were merged one by one; each test gets a copy."""
+    source = Source(str(tmp_path_factory.mktemp("merged") / "lake"), request.param)
     for message in EVENTS:
         source.receive(message)
         merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     return source
+
+
+@pytest.fixture
+def source(merged, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    return merged.copy(str(tmp_path / "lake"))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from connectors.lake.silver.progress import START, SilverProgress
 from connectors.lake.silver.schema import adopt_columns, held, silver_schema
 from connectors.lake.silver.statistics import adopt_statistics, statistics_properties
 from connectors.lake.silver.upsert import drop_purged, fold_with_stored, merge_folded
-from connectors.lake.storage import duckdb_connection, ensure_table
+from connectors.lake.storage import ensure_table, scratch_connection
 from connectors.postgres.contracts import TableContract
 
 # Merges write files of the target size: small ones keep one wide merge from turning the table into two files.
@@ -108,7 +108,7 @@ class SilverTable:
             ContractMismatch: The rows' columns, or silver's own, are not the contract's: the table is held.
         """
         self._adopt_columns()
-        with duckdb_connection(self._layout.root) as connection:
+        with scratch_connection(self._layout.root) as connection:
             self._decode(connection, Messages([f.path for f in files], after_batch, up_to_batch))
             connection.execute("DELETE FROM changes WHERE _cdc_op IS DISTINCT FROM 'r'")
             self._check_shape(connection)
@@ -142,7 +142,7 @@ class SilverTable:
         self._adopt_columns()
         after_batch = self.beginning.batch if self.awaits_rows else self.batch
         messages = Messages([f.path for f in files], after_batch, up_to_batch)
-        with duckdb_connection(self._layout.root) as connection:
+        with scratch_connection(self._layout.root) as connection:
             changes = self._decode(connection, messages)
             if through is not None:
                 messages = replace(messages, up_to_batch=self._hold(connection, messages, through))
@@ -171,7 +171,7 @@ class SilverTable:
         Raises:
             CommitConflict: Another merge committed first: reload, and try again.
         """
-        with duckdb_connection(self._layout.root) as connection:
+        with scratch_connection(self._layout.root) as connection:
             self._decode(connection, _NONE)
             if self.contract.key:
                 fold_changes(connection, self.columns)

@@ -6,7 +6,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from connectors.lake.commits import committing, with_progress
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
@@ -26,7 +26,7 @@ def overwrite_rows(
     Raises:
         CommitConflict: Another writer committed first.
     """
-    with duckdb_connection(root) as connection, committing(table):
+    with scratch_connection(root) as connection, committing(table):
         write_deltalake(
             table,
             schema.empty_table() if query is None else connection.sql(query).to_arrow_reader().cast(schema),

@@ -16,7 +16,7 @@ from connectors.lake.layout import log_name
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.stored import stored_rows
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 from connectors.postgres.identifiers import quote_literal
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
@@ -45,7 +45,7 @@ def merged_through(bronze: BronzeLog, silver: SilverTable) -> SilverProgress:
     pending = decode_sql(
         silver.columns, Messages([f.path for f in files], silver.batch, bronze.batch), placeholder=silver.placeholder
     )
-    with duckdb_connection(silver.uri) as connection:
+    with scratch_connection(silver.uri) as connection:
         query = f"SELECT min(_cdc_prev_commit_lsn) FROM ({pending}) WHERE _cdc_epoch = {epoch}"
         [(oldest,)] = connection.execute(query).fetchall()
     through = drained if oldest is None else min(drained, oldest)
@@ -57,7 +57,7 @@ def count_deleted(silver: SilverTable, *, before: dt.datetime, progress: SilverP
     rows = stored_rows(silver.table, silver.uri)
     if rows is None:
         return DeletedRows(0, 0, 0)
-    with duckdb_connection(silver.uri) as connection:
+    with scratch_connection(silver.uri) as connection:
         query = f"""
 SELECT count(*), count(*) FILTER ({_is_old(before)}), count(*) FILTER ({_is_old(before)} AND {_is_settled(progress)})
 FROM {rows} WHERE _cdc_deleted

@@ -10,7 +10,7 @@ from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.statistics import adopt_statistics
 from connectors.lake.silver.stored import stored_rows
 from connectors.lake.snapshot import pin_table
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 from connectors.postgres.identifiers import quote_identifier
 
 
@@ -26,7 +26,7 @@ def compare_rows(old: SilverTable, new: SilverTable) -> tuple[int, int]:
     distinct = f"count(DISTINCT ({keys}))" if keys else "count(*)"
     ours = f"SELECT {columns} FROM ({pin_table(contract.table, new.uri, new.table).current})"
     theirs = f"SELECT {columns} FROM ({pin_table(contract.table, old.uri, old.table).current})"
-    with duckdb_connection(new.uri) as connection:
+    with scratch_connection(new.uri) as connection:
         [(rows, different_keys)] = connection.execute(f"SELECT count(*), {distinct} FROM ({ours})").fetchall()
         if rows != different_keys:
             raise ContractMismatch(

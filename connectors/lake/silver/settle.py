@@ -10,7 +10,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, Rules, quarantined_messages, record_outcomes
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.stored import read_stored
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import scratch_connection
 from connectors.postgres.identifiers import quote_literal
 
 
@@ -26,7 +26,7 @@ def settle_rejected(layout: LakeLayout, silver: SilverTable, *, rules: Rules, si
     Raises:
         CommitConflict: Another run recorded first, and kept doing so.
     """
-    with duckdb_connection(layout.root) as connection:
+    with scratch_connection(layout.root) as connection:
         judge_rejected(connection, layout, silver)
         record_outcomes(connection, layout, silver.contract.table, rules=rules, silver_version=silver_version)
 
