@@ -17,7 +17,7 @@ export HOME := $(CURDIR)/.boot/home
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down compose-up compose-down test test-docker test-fast torture lint format docs lock clean
+.PHONY: help demo up down compose-up compose-down test test-docker test-fast test-long torture lint format docs lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ test: .venv/.synced ## Run all tests, and show the time of each level (TEST_ARGS
 
 test-fast: .venv/.synced ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit -n 2
+
+test-long: .venv/.synced ## Run what takes long: 1,000 examples of each model, failing storage, all of the merges on S3
+	$(BIN)/python -m pytest tests/long -n 2 --dist loadfile --hypothesis-profile=long --timeout=7200
 
 test-docker: .venv/.synced ## Build the image and run flows in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
 	$(BIN)/python -m pytest tests/docker

@@ -37,13 +37,17 @@ class SyncReport:
         """
         failed = {table: outcome for table, outcome in self.outcomes.items() if isinstance(outcome, Exception)}
         if failed:
-            reasons = "\n".join(f"{table}: {error or type(error).__name__}" for table, error in failed.items())
+            reasons = "\n".join(f"{table}: {_reason(table, error)}" for table, error in failed.items())
             raise TerminalError(
                 f"{len(failed)} of {len(self.outcomes)} tables were not merged:\n{reasons}",
                 hint="the other tables are merged, and the next run tries these again",
                 tables=tuple(failed),
             ) from ExceptionGroup("merges failed", list(failed.values()))
         return [outcome for outcome in self.outcomes.values() if isinstance(outcome, MergeReport)]
+
+
+def _reason(table: TableName, error: Exception) -> str:
+    return str(error).removeprefix(f"{table}: ") or type(error).__name__
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from deployments.stack.start import stop_in_order
 from tests.cases.case import all_cases
 from tests.crash.world import fresh_world
-from tests.integration.conftest import stack_services
-
-__all__ = ["stack_services"]
+from tests.services import shared_services
 
 CASES = 10
 SEED = os.environ.get("LAKEHOUSE_TORTURE_SEED") or str(random.SystemRandom().randrange(10**6))
@@ -18,6 +17,14 @@ SEED = os.environ.get("LAKEHOUSE_TORTURE_SEED") or str(random.SystemRandom().ran
 
 def pytest_report_header(config):
     return f"faults: LAKEHOUSE_TORTURE_SEED={SEED}"
+
+
+@pytest.fixture(scope="session")
+def stack_services(tmp_path_factory):
+    """The services, of which nobody else needs any after these tests: those that were killed are ours now."""
+    with shared_services(tmp_path_factory.mktemp("stack")) as services:
+        yield services
+        stop_in_order([services.postgres, services.kafka, services.connect])
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
-"""Storage that fails at any request of a job, in any way: the next run finds the lake as it should be."""
+"""Storage that fails at any request of a job, in any way: the next run finds the lake as it should be.
+
+`make test-long` lets other jobs fail, too, and in many more ways.
+"""
 
 import pytest
 
 from tests.crash.sweep import all_jobs, storage, strike, ways
 
-JOBS = [job for job in all_jobs() if not job.dear]
+JOBS = [job for job in all_jobs() if job.name in ("next drain", "read")]
 
 
 @pytest.fixture(scope="module")

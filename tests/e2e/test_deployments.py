@@ -191,7 +191,7 @@ def test_table_that_fails_does_not_hold_up_the_others(other_source):
     }
     done = run("drain-cdc/local", environment=environment, through_lsn=emit_marker(connection))
     assert done.state.is_failed(), done.state
-    assert "1 of 2 tables were not merged: public.changing" in done.state.message
+    assert "1 of 2 tables were not merged:\npublic.changing: " in done.state.message
     assert "| public.changing | **failed**: ContractMismatch |" in page(f"drain-{own.cdc.source.replace('_', '-')}")
     with open_reader(own) as lake:
         assert lake.execute("SELECT count(*) FROM silver.steady").fetchall() == [(2,)]

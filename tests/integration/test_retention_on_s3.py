@@ -8,7 +8,6 @@ from tests.s3 import local_s3
 from tests.unit.test_retention import (
     source,
     test_positions_and_numbers_outlive_trim_and_vacuum,
-    test_rebuild_begins_with_the_snapshot,
     test_trimming_killed_before_bronze_was_touched_is_run_again,
     trimmed,
 )
@@ -16,7 +15,6 @@ from tests.unit.test_retention import (
 __all__ = [
     "source",
     "test_positions_and_numbers_outlive_trim_and_vacuum",
-    "test_rebuild_begins_with_the_snapshot",
     "test_trimming_killed_before_bronze_was_touched_is_run_again",
     "trimmed",
 ]

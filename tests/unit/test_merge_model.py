@@ -1,6 +1,6 @@
 """Whatever a source does, and whatever happens on the way, silver is the source's last state.
 
-Hypothesis makes up what happens; `--hypothesis-profile=long` lets it look for hours instead of seconds.
+Hypothesis makes up what happens; with `--hypothesis-profile=long` it makes up a hundred times as much.
 """
 
 from hypothesis import settings

@@ -1,0 +1,20 @@
+"""How long Hypothesis looks, and where it begins: at another place in each run, which the header names."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("long", settings.get_profile("default"), max_examples=1000)
+settings.load_profile("default")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = str(random.SystemRandom().randrange(10**9))
+
+
+def pytest_report_header(config):
+    return f"examples: --hypothesis-seed={config.option.hypothesis_seed}"
