@@ -2,6 +2,7 @@
 
 import time
 
+from connectors.changes.columns import columns_of
 from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, TerminalError
@@ -11,7 +12,8 @@ from connectors.lake.contract_log import ContractVersion, SourceLife, registered
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
-from connectors.lake.silver.statistics import misleading_columns
+from connectors.lake.silver.statistics import has_exact_statistics, misleading_columns
+from connectors.lake.storage import open_table
 from connectors.postgres.identifiers import TableName
 from connectors.reports import MergeReport
 from connectors.settings import Settings
@@ -40,9 +42,11 @@ def pending_tables(settings: Settings) -> list[TableName]:
 def misleading_tables(settings: Settings) -> dict[TableName, list[str]]:
     """Returns the tables with files whose statistics may be wrong, and of which columns: a rebuild mends them."""
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    life = registered_life(layout)
-    silver = {table: _silver(layout, version, life) for table, version in registered_versions(layout).items()}
-    found = {table: misleading_columns(opened.table, opened.columns) for table, opened in silver.items()}
+    found = {}
+    for table, version in registered_versions(layout).items():
+        silver, columns = open_table(layout.silver(table)), columns_of(version.contract)
+        if silver is not None and not all(map(has_exact_statistics, columns.all)):
+            found[table] = misleading_columns(silver, columns)
     return {table: names for table, names in found.items() if names}
 
 

@@ -1,4 +1,4 @@
-"""Silver made anew from bronze: without the source, beside the old table, switched at once."""
+"""Silver made anew from bronze: beside the old table, switched at once. Of the source, only contracts are asked for."""
 
 import time
 from dataclasses import replace

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from connectors.errors import TerminalError
+from connectors.outcomes import one_by_one, require_all
 from connectors.postgres.identifiers import TableName
 from connectors.reports import DrainReport, MergeReport
 from connectors.settings import Settings
@@ -35,19 +35,7 @@ class SyncReport:
         Raises:
             TerminalError: A table was not merged; it says which, and why.
         """
-        failed = {table: outcome for table, outcome in self.outcomes.items() if isinstance(outcome, Exception)}
-        if failed:
-            reasons = "\n".join(f"{table}: {_reason(table, error)}" for table, error in failed.items())
-            raise TerminalError(
-                f"{len(failed)} of {len(self.outcomes)} tables were not merged:\n{reasons}",
-                hint="the other tables are merged, and the next run tries these again",
-                tables=tuple(failed),
-            ) from ExceptionGroup("merges failed", list(failed.values()))
-        return [outcome for outcome in self.outcomes.values() if isinstance(outcome, MergeReport)]
-
-
-def _reason(table: TableName, error: Exception) -> str:
-    return str(error).removeprefix(f"{table}: ") or type(error).__name__
+        return require_all(self.outcomes, done="merged")
 
 
 @dataclass(frozen=True)
@@ -91,11 +79,5 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
     steps = steps or Steps.plain()
     drained = steps.drain(settings, through_lsn=through_lsn)
     checked = steps.check(settings)
-    outcomes: Outcomes = {}
-    # One after another: a merge uses every core already, and a task's timeout can end it only in the main thread.
-    for table in steps.find_pending(settings):
-        try:
-            outcomes[table] = steps.merge(settings, table, checked=checked)
-        except Exception as error:  # noqa: BLE001 - raised by `merged`, after the other tables
-            outcomes[table] = error
+    outcomes = one_by_one(steps.find_pending(settings), lambda table: steps.merge(settings, table, checked=checked))
     return SyncReport(drained, checked, outcomes)

@@ -6,6 +6,8 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from connectors.outcomes import one_by_one, require_all, succeeded
+from connectors.postgres.identifiers import TableName
 from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from flows.served import flow
@@ -29,11 +31,13 @@ def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[Re
         tables: Tables, as `schema.table` patterns with `*` and `?`.
     """
     settings = load_settings()
-    reports = []
+
+    def rebuild(table: TableName) -> RebuildReport:
+        silver, bronze = silver_asset(settings, table), bronze_asset(settings)
+        task = materializing(rebuild_table, silver, bronze, facts=partial(rebuilt_facts, settings))
+        return task(settings, table)
+
     with turn_of(settings.cdc.source):
-        for table in find_tables(settings, tables):
-            silver, bronze = silver_asset(settings, table), bronze_asset(settings)
-            rebuild = materializing(rebuild_table, silver, bronze, facts=partial(rebuilt_facts, settings))
-            reports.append(rebuild(settings, table))
-    publish_rebuild("rebuild", reports)
-    return reports
+        outcomes = one_by_one(find_tables(settings, tables), rebuild)
+    publish_rebuild("rebuild", succeeded(outcomes))
+    return require_all(outcomes, done="rebuilt")

@@ -6,6 +6,8 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from connectors.outcomes import one_by_one, require_all, succeeded
+from connectors.postgres.identifiers import TableName
 from connectors.reports import ReplayReport
 from connectors.settings import load_settings
 from flows.served import flow
@@ -34,19 +36,17 @@ def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list
     from connectors.quarantine import require_none_rejected  # noqa: PLC0415 - start-up time
 
     settings = load_settings()
-    outcomes = []
+
+    def replay(table: TableName) -> ReplayReport:
+        # Just before: how far the contracts are known to hold is how far it reads.
+        checked = check_contracts(settings)
+        silver, bronze = silver_asset(settings, table), bronze_asset(settings)
+        task = materializing(replay_table, silver, bronze, facts=partial(replayed_facts, settings))
+        return task(settings, table, checked=checked)
+
     with turn_of(settings.cdc.source):
-        for table in find_rejected_tables(settings, tables):
-            # Just before: how far the contracts are known to hold is how far it reads.
-            checked = check_contracts(settings)
-            silver, bronze = silver_asset(settings, table), bronze_asset(settings)
-            replay = materializing(replay_table, silver, bronze, facts=partial(replayed_facts, settings))
-            outcomes.append(replay(settings, table, checked=checked, return_state=True).result(raise_on_failure=False))
-    reports = [outcome for outcome in outcomes if isinstance(outcome, ReplayReport)]
-    publish_replay(reports)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            # A table that is held did not hold up the others.
-            raise outcome
+        outcomes = one_by_one(find_rejected_tables(settings, tables), replay)
+    publish_replay(succeeded(outcomes))
+    reports = require_all(outcomes, done="replayed")
     require_none_rejected(reports)
     return reports

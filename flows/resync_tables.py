@@ -6,6 +6,8 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from connectors.outcomes import one_by_one, require_all, succeeded
+from connectors.postgres.identifiers import TableName
 from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from flows.served import flow
@@ -29,11 +31,13 @@ def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[Reb
         tables: Tables, as `schema.table` patterns with `*` and `?`.
     """
     settings = load_settings()
-    reports = []
+
+    def resync(table: TableName) -> RebuildReport:
+        silver, source = silver_asset(settings, table), source_asset(settings)
+        task = materializing(resync_table, silver, source, facts=partial(rebuilt_facts, settings))
+        return task(settings, table)
+
     with turn_of(settings.cdc.source):
-        for table in find_tables(settings, tables):
-            silver, source = silver_asset(settings, table), source_asset(settings)
-            resync = materializing(resync_table, silver, source, facts=partial(rebuilt_facts, settings))
-            reports.append(resync(settings, table))
-    publish_rebuild("resync", reports)
-    return reports
+        outcomes = one_by_one(find_tables(settings, tables), resync)
+    publish_rebuild("resync", succeeded(outcomes))
+    return require_all(outcomes, done="read")

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from connectors.evolution import ContractCheck
+from connectors.outcomes import succeeded
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
@@ -39,7 +40,7 @@ def drain(
     Example: lakehouse drain
     """
     report = drain_once(load_settings(), through_now=through_now)
-    merged = [outcome for outcome in report.outcomes.values() if isinstance(outcome, MergeReport)]
+    merged = succeeded(report.outcomes)
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
         data.print_json(json.dumps({"drain": asdict(report.drained), "merges": merges}))

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from connectors.errors import TerminalError
 from connectors.evolution import check_contracts
+from connectors.outcomes import one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
 from connectors.quarantine import (
     quarantined_messages,
@@ -92,23 +92,20 @@ def replay(
     Example: lakehouse quarantine replay 'public.*'
     """
     settings = load_settings()
-    reports, failed = [], {}
-    for table in rejected_tables(settings, tables):
+
+    def replay_shown(table: TableName) -> ReplayReport:
         with talk.status(f"Replaying {table}"):
-            try:
-                reports.append(replay_table(settings, table, checked=check_contracts(settings)))
-            except TerminalError as error:
-                failed[table] = error
+            return replay_table(settings, table, checked=check_contracts(settings))
+
+    outcomes = one_by_one(rejected_tables(settings, tables), replay_shown)
+    reports = succeeded(outcomes)
     if as_json:
         data.print_json(json.dumps([asdict(report) | {"table": str(report.table)} for report in reports]))
     elif reports:
         _show_reports(reports)
-    elif not failed:
+    elif not outcomes:
         talk.print("Nothing is rejected.")
-    if failed:
-        reasons = "\n".join(f"{table}: {error}" for table, error in failed.items())
-        raise TerminalError(f"{len(failed)} tables were not replayed; the others were\n{reasons}")
-    require_none_rejected(reports)
+    require_none_rejected(require_all(outcomes, done="replayed"))
 
 
 def _show_reports(reports: list[ReplayReport]) -> None:

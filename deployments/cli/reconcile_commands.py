@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from connectors.drain import drained_batch, moved_since
+from connectors.outcomes import failures
 from connectors.quality.reconcile import reconcile_source, require_equal
 from connectors.reports import TableComparison
 from connectors.settings import load_settings
@@ -53,9 +54,8 @@ def reconcile(
         data.print_json(json.dumps([asdict(found) | {"table": str(found.table)} for found in comparisons]))
     else:
         show_comparisons(comparisons)
-    for name, outcome in outcomes.items():
-        if isinstance(outcome, Exception):
-            talk.print(f"{name} was not merged: {outcome}", markup=False)
+    for name, error in failures(outcomes).items():
+        talk.print(f"{name} was not merged: {error}", markup=False)
     differing = any(found.mismatches for found in comparisons)
     require_equal(comparisons, moved=moved_since(settings, batch) if drain and differing else None)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from connectors.evolution import check_contracts
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
+from connectors.outcomes import one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
 from connectors.rebuild import rebuild_silver
 from connectors.reports import RebuildReport
@@ -35,7 +36,7 @@ def rebuild(tables: Tables) -> None:
 
     Example: lakehouse rebuild public.orders
     """
-    _make_anew(_rebuild_checked, tables, doing="Rebuilding")
+    _make_anew(_rebuild_checked, tables, doing="Rebuilding", done="rebuilt")
 
 
 def resync(tables: Tables) -> None:
@@ -46,20 +47,28 @@ def resync(tables: Tables) -> None:
 
     Example: lakehouse resync public.orders
     """
-    _make_anew(resync_table, tables, doing="Reading")
+    _make_anew(resync_table, tables, doing="Reading", done="read")
 
 
 def _rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
     return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
-def _make_anew(make: Callable[[Settings, TableName], RebuildReport], patterns: list[str], *, doing: str) -> None:
+def _make_anew(
+    make: Callable[[Settings, TableName], RebuildReport], patterns: list[str], *, doing: str, done: str
+) -> None:
     settings = load_settings()
     shown = Table("table", box=None, pad_edge=False)
     for name in ("rows", "differing", "seconds"):
         shown.add_column(name, justify="right")
-    for table in captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns):
+
+    def make_shown(table: TableName) -> RebuildReport:
         with talk.status(f"{doing} {table}"):
-            report = make(settings, table)
-        shown.add_row(str(table), f"{report.rows:,}", f"{report.differing:,}", f"{report.seconds:.1f}")
+            return make(settings, table)
+
+    tables = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns)
+    outcomes = one_by_one(tables, make_shown)
+    for report in succeeded(outcomes):
+        shown.add_row(str(report.table), f"{report.rows:,}", f"{report.differing:,}", f"{report.seconds:.1f}")
     data.print(shown)
+    require_all(outcomes, done=done)

@@ -110,6 +110,20 @@ def test_only_exact_statistics_are_kept(tmp_path, kind):
     assert ("min.k" in kept) == (kind in EXACT)
     assert "min._cdc_lsn" in kept
     assert misleading_columns(silver.table, silver.columns) == []
+    protocol = silver.table.protocol()
+    assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+
+
+def test_key_that_is_widened_is_found_and_keeps_no_more_statistics(tmp_path):
+    lake = Lake(str(tmp_path), contract_of("numeric(15,0)"))
+    change(lake, KEYS["numeric(15,0)"], lsn=100, op="c")
+    lake.contract = contract_of("numeric(20,0)")
+    keys = [*KEYS["numeric(15,0)"], *KEYS["numeric(20,0)"][:3]]
+    change(lake, KEYS["numeric(20,0)"][:3], lsn=200, op="c")
+    change_alone(lake, keys, lsn=300)
+    assert count_live(lake) == (len(keys), len(keys))
+    silver = lake.silver()
+    assert misleading_columns(silver.table, silver.columns) == []
 
 
 @pytest.mark.parametrize("kind", ["numeric(17,0)", "numeric(20,0)", "numeric(38,10)"])

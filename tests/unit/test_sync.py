@@ -9,14 +9,13 @@ from connectors.reports import DrainReport, MergeReport
 from connectors.settings import Settings
 from connectors.sync import Steps, sync_source
 
-TABLES = [TableName("public", name) for name in ("first", "lost_every_race", "broken", "last")]
-FAILURES = {"lost_every_race": CommitConflict("other merges won every race"), "broken": ValueError("a bug")}
+TABLES = [TableName("public", name) for name in ("first", "lost_every_race", "last")]
 
 
 def steps(**changes):
     def merge(settings, table, *, checked):
-        if table.name in FAILURES:
-            raise FAILURES[table.name]
+        if table.name == "lost_every_race":
+            raise CommitConflict("other merges won every race")
         return MergeReport(table, checked.up_to_batch, 1, 0, 0.0, 1)
 
     plain = {
@@ -33,10 +32,8 @@ def test_no_failure_holds_up_the_tables_behind_it():
     assert report.drained.through_lsn == 5
     merged = {table.name for table, outcome in report.outcomes.items() if isinstance(outcome, MergeReport)}
     assert merged == {"first", "last"}
-    with pytest.raises(TerminalError, match=r"2 of 4 tables were not merged:\npublic\.lost_every_race: other") as error:
+    with pytest.raises(TerminalError, match=r"1 of 3 tables were not merged:\npublic\.lost_every_race: other"):
         report.merged()
-    assert "public.broken: a bug" in str(error.value)
-    assert error.value.tables == (TABLES[1], TABLES[2])
 
 
 def test_what_fails_before_the_merges_is_raised():

@@ -1,0 +1,58 @@
+"""Tables that something is done to one by one: what came of each, and one error that names all that failed."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from connectors.errors import TerminalError
+from connectors.postgres.identifiers import TableName
+
+Report = TypeVar("Report")
+
+
+def one_by_one(tables: Iterable[TableName], work: Callable[[TableName], Report]) -> dict[TableName, Report | Exception]:
+    """Returns the report of each table, or why there is none: no table holds up those behind it, whatever the reason.
+
+    One after another, as a merge uses every core already, and a task's timeout can end it only in the main thread.
+    """
+    outcomes: dict[TableName, Report | Exception] = {}
+    for table in tables:
+        try:
+            outcomes[table] = work(table)
+        except Exception as error:  # noqa: BLE001 - raised by `require_all`, after the other tables
+            outcomes[table] = error
+    return outcomes
+
+
+def succeeded(outcomes: Mapping[TableName, Report | Exception]) -> list[Report]:
+    """Returns the reports."""
+    return [outcome for outcome in outcomes.values() if not isinstance(outcome, Exception)]
+
+
+def failures(outcomes: Mapping[TableName, Report | Exception]) -> dict[TableName, Exception]:
+    """Returns why there is no report, by table."""
+    return {table: outcome for table, outcome in outcomes.items() if isinstance(outcome, Exception)}
+
+
+def require_all(outcomes: Mapping[TableName, Report | Exception], *, done: str) -> list[Report]:
+    """Returns the reports, where every table has one.
+
+    Args:
+        outcomes: What came of each table.
+        done: What was to be done to them, as in `3 of 5 tables were not merged`.
+
+    Raises:
+        TerminalError: A table has none; it says which, and why.
+    """
+    failed = failures(outcomes)
+    if failed:
+        reasons = "\n".join(f"{table}: {_reason(table, error)}" for table, error in failed.items())
+        raise TerminalError(
+            f"{len(failed)} of {len(outcomes)} tables were not {done}:\n{reasons}",
+            hint=f"the others were {done}; run it again for these when the reasons are gone",
+            tables=tuple(failed),
+        ) from ExceptionGroup("it failed for some tables", list(failed.values()))
+    return succeeded(outcomes)
+
+
+def _reason(table: TableName, error: Exception) -> str:
+    return str(error).removeprefix(f"{table}: ") or type(error).__name__

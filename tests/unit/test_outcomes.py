@@ -1,0 +1,43 @@
+"""Work on tables one by one: whatever one comes to, the others are done."""
+
+import pytest
+
+from connectors.errors import CommitConflict, TerminalError
+from connectors.outcomes import failures, one_by_one, require_all, succeeded
+from connectors.postgres.identifiers import TableName
+
+TABLES = [TableName("public", name) for name in ("first", "lost_every_race", "broken", "last")]
+ERRORS = {"lost_every_race": CommitConflict("public.lost_every_race: other merges won"), "broken": ValueError()}
+
+
+def work(table):
+    if table.name in ERRORS:
+        raise ERRORS[table.name]
+    return table.name.upper()
+
+
+def test_no_failure_holds_up_the_tables_behind_it():
+    outcomes = one_by_one(TABLES, work)
+    assert succeeded(outcomes) == ["FIRST", "LAST"]
+    assert {table.name: error for table, error in failures(outcomes).items()} == ERRORS
+
+
+def test_one_error_names_all_that_failed_and_why():
+    wanted = (
+        r"^2 of 4 tables were not rebuilt:\npublic\.lost_every_race: other merges won\npublic\.broken: ValueError\n"
+    )
+    with pytest.raises(TerminalError, match=rf"^2 of 4 tables were not rebuilt:\n{reasons}") as error:
+        require_all(one_by_one(TABLES, work), done="rebuilt")
+    assert error.value.tables == (TABLES[1], TABLES[2])
+
+
+def test_all_that_succeeded_are_returned():
+    assert require_all(one_by_one(TABLES[:1], work), done="rebuilt") == ["FIRST"]
+
+
+def test_what_ends_the_process_ends_the_work():
+    def interrupted(table):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one_by_one(TABLES, interrupted)
