@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg import sql
 
@@ -35,6 +36,8 @@ def settings(tmp_path_factory):
             settings = load_settings()
             with temporary_settings({PREFECT_API_URL: settings.prefect.api_url, "flows.heartbeat_frequency": None}):
                 yield settings
+                # What is still to be sent to the server: afterwards it would be tried for a minute, for nothing.
+                APILogHandler.flush()
         finally:
             lakehouse("down", "--delete-data", "--yes")
 
