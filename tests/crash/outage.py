@@ -7,8 +7,13 @@ import psutil
 
 def kill(service):
     """Kills a service, with everything that it started."""
-    for process in service.processes():
-        with suppress(psutil.NoSuchProcess):  # gone with its parent
+    kill_processes(service.processes())
+
+
+def kill_processes(processes):
+    """Kills processes, of which some may end by themselves meanwhile, or with their parent."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
 
 

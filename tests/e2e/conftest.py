@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from prefect.logging.handlers import APILogHandler
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg import sql
 
@@ -37,7 +37,7 @@ def settings(tmp_path_factory):
             with temporary_settings({PREFECT_API_URL: settings.prefect.api_url, "flows.heartbeat_frequency": None}):
                 yield settings
                 # What is still to be sent to the server: afterwards it would be tried for a minute, for nothing.
-                APILogHandler.flush()
+                APILogWorker.drain_all(timeout=5)
         finally:
             lakehouse("down", "--delete-data", "--yes")
 

@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 from connectors.backfill.plan import open_ledger
 from connectors.lake.gold import gold_file
 from tests import hourly_target
+from tests.crash.outage import kill_processes
 
 ROOT = Path(__file__).parents[2]
 SINCE, UNTIL = date(2026, 2, 10), date(2026, 4, 11)  # 60 days, one of 23 hours in Berlin
@@ -127,8 +128,7 @@ def kill(flow_run):
         variable = ("PREFECT__FLOW_RUN_ID", str(flow_run.id))
         return [p for p in psutil.process_iter(["environ"]) if variable in (p.info["environ"] or {}).items()]
 
-    for process in until(find, bool):
-        process.kill()
+    kill_processes(until(find, bool))
 
 
 def until(ask, condition):

@@ -17,6 +17,7 @@ from deployments.stack.kafka import KafkaService
 from deployments.stack.ports import pick_ports
 from deployments.stack.postgres import PostgresService
 from deployments.stack.process import MARK, is_alive
+from tests.crash.outage import kill, kill_processes
 
 LAKEHOUSE = [sys.executable, "-c", "from deployments.cli import app; app()"]
 
@@ -33,8 +34,7 @@ def test_postgres_keeps_data_when_killed(postgres):
     postgres.wait_ready()
     with postgres.connect() as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    for process in postgres.processes():
-        process.kill()
+    kill(postgres)
     assert (postgres.data / "postmaster.pid").exists()
 
     postgres.start()
@@ -90,8 +90,7 @@ def test_kafka_keeps_topics_when_killed_and_moved_to_other_ports(tmp_path):
         producer = Producer({"bootstrap.servers": kafka.address})
         producer.produce("kept", b"42")
         assert producer.flush(30) == 0
-        for process in kafka.processes():
-            process.kill()
+        kill(kafka)
 
     with running_kafka(folder) as kafka:
         consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": "test"})
@@ -199,8 +198,7 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
 
     supervisor.kill()
     supervisor.communicate()
-    for process in [process for process in first if "worker" not in process.environ()[MARK]]:
-        process.kill()
+    kill_processes([process for process in first if "worker" not in process.environ()[MARK]])
     commands.run("up", "--detach")
 
     assert not any(is_alive(process) for process in first)
