@@ -7,7 +7,7 @@ from connectors.changes.evolution import Difference, differences
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ContractVersion, contract_versions, record_contracts
+from connectors.lake.contract_log import ContractVersion, contract_versions, latest_contracts, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.schema import held
@@ -15,7 +15,7 @@ from connectors.postgres.catalog import read_contracts
 from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import current_lsn, published_tables
+from connectors.postgres.replication import current_lsn, narrowed_tables
 from connectors.settings import Settings
 
 _REGISTER = "lakehouse source register"
@@ -49,34 +49,40 @@ def check_contracts(settings: Settings) -> ContractCheck:
     with connect(settings.postgres) as connection:
         lsn = current_lsn(connection)
         contracts = read_contracts(connection, versions)
-        published = published_tables(connection, publication_name(settings.cdc.source)) or []
+        left_out = narrowed_tables(connection, publication_name(settings.cdc.source)) or {}
     unread = {
         name: held(version.contract, "it was added, and its rows were not read yet", command=_REGISTER)
         for name, version in versions.items()
         if version.beginning == UNREAD
     }
     followed, unsafe = follow_contracts(layout, versions, contracts, lsn)
-    missed = {c.table: _missed(c, unsafe.get(c.table)) for c in contracts if c.table not in published}
+    missed = {
+        c.table: _missed(c, left_out.get(c.table), unsafe.get(c.table))
+        for c in contracts
+        if left_out.get(c.table) != ""
+    }
     return ContractCheck(batch, followed, {**unread, **unsafe, **missed})
 
 
-def _missed(contract: TableContract, other: ContractMismatch | None) -> ContractMismatch:
-    """Why a table is held that is not in the publication, and maybe for another reason, too."""
+def _missed(contract: TableContract, left_out: str | None, other: ContractMismatch | None) -> ContractMismatch:
+    """Why a table is held that the publication lacks, whole or in part, and maybe for another reason, too."""
     command = _REGISTER if other is None else f"{_REGISTER} && {other.context['command']}"
-    return held(contract, "it was taken from the publication: changes are missed from then on", command=command)
+    what = "it was taken from the publication" if left_out is None else f"the publication leaves out {left_out}"
+    return held(contract, f"{what}: changes are missed from then on", command=command)
 
 
 def follow_contracts(
     layout: LakeLayout, versions: Mapping[TableName, ContractVersion], contracts: Sequence[TableContract], lsn: int
 ) -> tuple[dict[TableName, list[Difference]], dict[TableName, ContractMismatch]]:
     """Records the contracts of known tables whose changes silver can follow; returns these changes, and the others."""
+    kept = {name: [c.name for c in contract.columns] for name, contract in latest_contracts(layout).items()}
     followed: dict[TableName, list[Difference]] = {}
     unsafe: dict[TableName, ContractMismatch] = {}
     for contract in contracts:
         known = versions.get(contract.table)
         if known is None or known.contract == contract:
             continue
-        found = differences(known.contract, contract)
+        found = differences(known.contract, contract, kept=kept.get(contract.table, ()))
         if all(difference.is_followed for difference in found):
             record_contracts(layout, [contract], lsn, beginning=known.beginning)
             followed[contract.table] = found

@@ -15,6 +15,7 @@ from connectors.lake.contract_log import SourceLife, current_life, record_contra
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import SilverProgress
 from connectors.postgres.catalog import CatalogTable, read_tables
+from connectors.postgres.checks import check_tables, require_ready
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -58,6 +59,7 @@ def read_anew(settings: Settings, table: TableName) -> int:
                 f"{table} is not a captured table of source {settings.cdc.source!r}",
                 hint="see `lakehouse source status`; `lakehouse source register` captures it",
             )
+        require_ready(check_tables([found], role=settings.postgres.user, published=[table]))
         # Asked before the marker is written: whatever is in bronze by now was committed before it.
         batch = BronzeLog(layout).batch
         after = emit_marker(connection)

@@ -21,10 +21,18 @@ from connectors.lake.contract_log import (
 )
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, UNREAD, SilverProgress
+from connectors.lake.silver.schema import reading_command
 from connectors.merge import misleading_tables
 from connectors.positions import forget_lost_positions
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
-from connectors.postgres.checks import Finding, check_patterns, check_server, check_tables
+from connectors.postgres.checks import (
+    Finding,
+    check_patterns,
+    check_publication,
+    check_server,
+    check_tables,
+    require_ready,
+)
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -35,6 +43,7 @@ from connectors.postgres.replication import (
     drop_slot,
     ensure_publication,
     has_rows,
+    narrowed_tables,
     published_tables,
     read_identity,
     read_slot,
@@ -115,7 +124,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         names = [table.contract.table for table in tables]
         contracts = [table.contract for table in tables]
         findings = _check(connection, settings, tables)
-        _refuse(findings)
+        require_ready(findings)
         known = current_life(layout)
         life = _life(connection, layout, slot, known, names)
         changed = [f"epoch {life.epoch} began"] if life != known else []
@@ -198,13 +207,15 @@ def _captured(connection: Connection, settings: Settings) -> list[CatalogTable]:
 
 def _check(connection: Connection, settings: Settings, tables: list[CatalogTable]) -> list[Finding]:
     source = settings.cdc.source
+    narrowed = narrowed_tables(connection, publication_name(source)) or {}
     return [
         *check_server(connection, read_slot(connection, slot_name(source))),
+        *check_publication(narrowed),
         *check_patterns(settings.cdc.tables, [table.contract.table for table in tables]),
         *check_tables(
             tables,
             role=settings.postgres.user,
-            published=published_tables(connection, publication_name(source)) or (),
+            published=[table for table, left_out in narrowed.items() if not left_out],
         ),
         *check_types(connection, tables),
         *check_stream(source, tables),
@@ -220,9 +231,7 @@ def _replaced_nulls(config: dict[str, str] | None, tables: list[CatalogTable]) -
             "warning",
             str(table.contract.table),
             f"may have a default in silver where the source has NULL, in {', '.join(table.defaulted)}",
-            f"lakehouse resync {shlex.quote(str(table.contract.table))}"
-            if table.contract.key
-            else "lakehouse source remove --yes && lakehouse source register",
+            reading_command(table.contract),
         )
         for table in tables
         if table.defaulted
@@ -240,17 +249,6 @@ def _misleading_statistics(settings: Settings) -> list[Finding]:
         )
         for table, columns in misleading_tables(settings).items()
     ]
-
-
-def _refuse(findings: list[Finding]) -> None:
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        listed = "\n".join(f"  {error.subject} {error.problem}\n    cure: {error.cure}" for error in errors)
-        raise SourceNotReady(
-            f"the source is not ready, nothing was changed:\n{listed}",
-            hint="apply the cures, then run `lakehouse source check` again",
-            findings=findings,
-        )
 
 
 def _life(

@@ -22,7 +22,8 @@ class SyncReport:
     Attributes:
         drained: What was brought into bronze.
         checked: What the source's catalogue says of the tables.
-        outcomes: Of each table that had something pending, the report of its merge or why it failed.
+        outcomes: Of each table that had something pending, the report of its merge or why it failed; and why those are
+            held that had nothing.
     """
 
     drained: DrainReport
@@ -80,4 +81,5 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
     drained = steps.drain(settings, through_lsn=through_lsn)
     checked = steps.check(settings)
     outcomes = one_by_one(steps.find_pending(settings), lambda table: steps.merge(settings, table, checked=checked))
-    return SyncReport(drained, checked, outcomes)
+    # A table that is held is said to be, also where nothing of it is pending.
+    return SyncReport(drained, checked, {**checked.held, **outcomes})

@@ -5,11 +5,12 @@ until it is read anew (`lakehouse resync`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from connectors.postgres.checks import RESERVED_PREFIX
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.types import rule_for
 
@@ -50,6 +51,12 @@ POLICIES = {
             "no event says what rows from before hold; or it is a constant that silver can't hold, or of a type "
             "like bytea",
         ),
+        Policy(
+            "column name taken",
+            False,
+            "it differs only in letter case from one that silver has, or begins like ours: no reader tells them apart. "
+            "Rename it at the source first",
+        ),
         Policy("column dropped", True, "the column stays, with NULL in every row that is written from then on"),
         Policy("column renamed", False, "no event says so; to go on, values of the old name would have to move"),
         Policy("column made anew", False, "its old values are gone at the source, and no event says so"),
@@ -88,9 +95,14 @@ class Difference:
         return f"{self.kind}: {self.what}" if self.what else self.kind
 
 
-def differences(old: TableContract, new: TableContract) -> list[Difference]:
-    """Returns how a table's definition changed."""
-    return list(_differences(old, new))
+def differences(old: TableContract, new: TableContract, *, kept: Iterable[str] = ()) -> list[Difference]:
+    """Returns how a table's definition changed; `kept` are columns that silver has besides, of earlier definitions."""
+    return list(_differences(old, new, {*kept, *(c.name for c in old.columns)}))
+
+
+def is_taken(name: str, names: Iterable[str]) -> bool:
+    """Whether readers of the lake would take a column for another one, or for one of ours."""
+    return name.startswith(RESERVED_PREFIX) or any(n != name and n.lower() == name.lower() for n in names)
 
 
 def is_fillable(column: ColumnContract) -> bool:
@@ -114,7 +126,7 @@ def with_dropped(versions: Sequence[TableContract]) -> TableContract:
     return newest.model_copy(update={"columns": columns})
 
 
-def _differences(old: TableContract, new: TableContract) -> Iterator[Difference]:
+def _differences(old: TableContract, new: TableContract, kept: set[str]) -> Iterator[Difference]:
     if old.oid != new.oid:
         yield Difference("table made anew", "")
         return
@@ -131,7 +143,10 @@ def _differences(old: TableContract, new: TableContract) -> Iterator[Difference]
         yield from _changes_of(before[number], after[number])
     gone = {c.name for n, c in before.items() if n not in after}
     come = [c for n, c in after.items() if n not in before]
-    yield from (Difference(_kind_of_added(c, gone), c.name) for c in come)
+    names = kept | {c.name for c in new.columns}
+    yield from (
+        Difference("column name taken" if is_taken(c.name, names) else _kind_of_added(c, gone), c.name) for c in come
+    )
     yield from (Difference("column dropped", name) for name in sorted(gone - {c.name for c in come}))
 
 

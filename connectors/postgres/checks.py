@@ -1,9 +1,10 @@
 """What keeps a database from being captured safely: each finding with the SQL that cures it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from connectors.errors import SourceNotReady
 from connectors.postgres.catalog import CatalogTable
 from connectors.postgres.connection import Connection
 from connectors.postgres.identifiers import TableName, quote_identifier
@@ -109,6 +110,32 @@ def _role_findings(facts: dict[str, Any]) -> list[Finding]:
     return findings
 
 
+def require_ready(findings: list[Finding]) -> None:
+    """Does nothing if there are only warnings.
+
+    Raises:
+        SourceNotReady: There are errors; it lists them with their cures.
+    """
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        listed = "\n".join(f"  {error.subject} {error.problem}\n    cure: {error.cure}" for error in errors)
+        raise SourceNotReady(
+            f"the source is not ready, nothing was changed:\n{listed}",
+            hint="apply the cures, then run `lakehouse source check` again",
+            findings=findings,
+        )
+
+
+def check_publication(narrowed: Mapping[TableName, str]) -> list[Finding]:
+    """Checks that the source's publication publishes its tables whole; see `replication.narrowed_tables`."""
+    cure = "lakehouse source register -- it publishes the table whole, and reads its rows again"
+    return [
+        Finding("warning", str(table), f"is published without {left_out}: such changes are missed", cure)
+        for table, left_out in sorted(narrowed.items())
+        if left_out
+    ]
+
+
 def check_patterns(patterns: Sequence[str], tables: Sequence[TableName]) -> list[Finding]:
     """Checks that every pattern means at least one of the tables that can be captured."""
     cure = "correct LAKEHOUSE_CDC__TABLES; letter case counts, and a name with a dot in it is quoted"
@@ -178,10 +205,15 @@ def _access_findings(table: CatalogTable, role: str, *, published: bool) -> list
     if not table.owned and not published:
         problem = "belongs to somebody else: only its owner can put it into a publication"
         findings.append(Finding("error", name, problem, f"ALTER TABLE {quoted} OWNER TO {role};"))
-    if table.filtered:
-        problem = "has row-level security that hides rows from the user"
-        findings.append(Finding("error", name, problem, f"ALTER ROLE {role} BYPASSRLS;"))
-    return findings
+    return [*findings, *row_security_findings(table, role)]
+
+
+def row_security_findings(table: CatalogTable, role: str) -> list[Finding]:
+    """Checks that whoever reads the table reads all of it."""
+    if not table.filtered:
+        return []
+    problem = "has row-level security that hides rows from the user"
+    return [Finding("error", str(table.contract.table), problem, f"ALTER ROLE {role} BYPASSRLS;")]
 
 
 def _column_findings(table: CatalogTable) -> list[Finding]:

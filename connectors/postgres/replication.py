@@ -108,6 +108,26 @@ def read_slot(connection: Connection, slot: str) -> SlotState | None:
     )
 
 
+_OPERATIONS = "insert, update, delete, truncate"
+# Columns that not every version of the server has are read by name.
+_PUBLISHED = """
+    SELECT n.nspname, c.relname,
+           CASE WHEN to_jsonb(r) ->> 'prqual' IS NOT NULL THEN 'rows by a filter' END,
+           CASE WHEN to_jsonb(r) ->> 'prattrs' IS NOT NULL THEN 'columns that it does not list' END,
+           CASE WHEN NOT p.pubinsert THEN 'inserts' END,
+           CASE WHEN NOT p.pubupdate THEN 'updates' END,
+           CASE WHEN NOT p.pubdelete THEN 'deletes' END,
+           CASE WHEN NOT p.pubtruncate THEN 'truncations' END,
+           CASE WHEN c.relkind = 'p' AND NOT p.pubviaroot THEN 'changes under the name of the partitioned table' END,
+           CASE WHEN to_jsonb(p) ->> 'pubgencols' = 'n' AND EXISTS (
+               SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's' AND NOT a.attisdropped
+           ) THEN 'generated columns' END
+    FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+    JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE p.pubname = %(publication)s
+"""
+
+
 def drop_slot(connection: Connection, slot: str, *, patience: float = SLOT_RELEASE_SECONDS) -> bool:
     """Drops a slot as soon as nobody reads from it; returns whether there was one.
 
@@ -134,19 +154,17 @@ def drop_slot(connection: Connection, slot: str, *, patience: float = SLOT_RELEA
 
 
 def published_tables(connection: Connection, publication: str) -> list[TableName] | None:
-    """Tables that a publication names, sorted; None if there is no such publication."""
+    """Tables that a publication publishes whole, sorted; None if there is no such publication."""
+    narrowed = narrowed_tables(connection, publication)
+    return None if narrowed is None else sorted(table for table, left_out in narrowed.items() if not left_out)
+
+
+def narrowed_tables(connection: Connection, publication: str) -> dict[TableName, str] | None:
+    """What a publication leaves out of each table that it names, in words; None if there is no such publication."""
     if not _exists(connection, publication):
         return None
-    rows = connection.execute(
-        """
-        SELECT n.nspname, c.relname
-        FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
-        JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE p.pubname = %s
-        """,
-        (publication,),
-    )
-    return sorted(TableName(*row) for row in rows)
+    rows = connection.execute(_PUBLISHED, {"publication": publication})
+    return {TableName(schema, name): ", ".join(filter(None, left_out)) for schema, name, *left_out in rows}
 
 
 def ensure_publication(connection: Connection, publication: str, tables: Sequence[TableName]) -> bool:
@@ -155,8 +173,8 @@ def ensure_publication(connection: Connection, publication: str, tables: Sequenc
     Raises:
         SourceNotReady: There is a publication of that name which is not ours.
     """
-    published = published_tables(connection, publication)
-    if published == sorted(tables):
+    published = narrowed_tables(connection, publication)
+    if published == dict.fromkeys(tables, ""):
         _require_ours(connection, publication)
         return False
     name = quote_identifier(publication)
@@ -172,6 +190,7 @@ def ensure_publication(connection: Connection, publication: str, tables: Sequenc
         else:
             _require_ours(connection, publication)
             connection.execute(f"ALTER PUBLICATION {name} SET {listed}")
+            connection.execute(f"ALTER PUBLICATION {name} SET (publish = '{_OPERATIONS}', {options})")
     return True
 
 

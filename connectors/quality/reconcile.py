@@ -17,7 +17,8 @@ from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.lake.snapshot import SCHEMA, PinnedTable, pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
-from connectors.postgres.catalog import read_contracts
+from connectors.postgres.catalog import read_tables
+from connectors.postgres.checks import require_ready, row_security_findings
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
@@ -37,6 +38,7 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
     Raises:
         ConfigurationError: No captured table is meant.
         ContractMismatch: A captured table is gone from the source.
+        SourceNotReady: Row security hides rows of a table: what is hidden would be taken for deleted.
     """
     chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables)
     with connect(settings.postgres) as source, _duckdb(settings.lake.root) as lake, _one_snapshot(source):
@@ -86,7 +88,9 @@ def _what_to_do(wrong: list[TableName], moved: Collection[TableName] | None) -> 
 
 def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableContract]:
     """Contracts as the catalogue has them now: a column that capturing does not know of yet is compared, too."""
-    contracts = read_contracts(source, tables)
+    found, role = read_tables(source, tables), quote_identifier(source.info.user)
+    contracts = [table.contract for table in found]
+    require_ready([finding for table in found for finding in row_security_findings(table, role)])
     gone = set(tables) - {contract.table for contract in contracts}
     if gone:
         raise ContractMismatch(

@@ -34,6 +34,7 @@ CHANGES = {
     "column dropped": "ALTER TABLE {0} DROP COLUMN name",
     "column renamed": "ALTER TABLE {0} RENAME COLUMN name TO title",
     "column made anew": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN name text DEFAULT 'anew'",
+    "column name taken": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN \"Name\" text DEFAULT 'anew'",
     "type changed, read as before": "ALTER TABLE {0} ALTER COLUMN n TYPE bigint, ALTER COLUMN name TYPE varchar(500)",
     "type changed": "ALTER TABLE {0} ALTER COLUMN at TYPE timestamp(6)",
     "NOT NULL set or dropped": "ALTER TABLE {0} ALTER COLUMN n SET NOT NULL",
@@ -94,7 +95,7 @@ def changed(stack_services, tmp_path_factory):
             if kind != "table dropped":
                 connection.execute(f"INSERT INTO {table.name} (id, n) VALUES (7, 700)")
                 connection.execute(f"UPDATE {table.name} SET n = n + 1000 WHERE id IN (2, 3, 7)")
-        connection.execute("UPDATE t9 SET mood = 'new' WHERE id = 1")
+        connection.execute(f"UPDATE {TABLES['enum value added'].name} SET mood = 'new' WHERE id = 1")
         held = drain(settings, connection)
         yield settings, connection, held
 

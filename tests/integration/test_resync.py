@@ -4,6 +4,7 @@ import secrets
 import threading
 
 import pytest
+from pydantic import SecretStr
 
 from connectors.drain import drain_source
 from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
@@ -14,8 +15,10 @@ from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
+from connectors.reports import MergeReport
 from connectors.resync import resync_table
 from connectors.source import register_source
+from connectors.sync import sync_source
 from tests.lake import as_recorded, drain, rebuild
 
 ITEM, OTHER, LOG = (TableName("public", name) for name in ("item", "other", "log"))
@@ -94,6 +97,36 @@ def test_table_that_is_empty_now_is_empty_in_silver(settings, source):
     source.execute("DELETE FROM other")
     assert resync_table(settings, OTHER).rows == 0
     assert mismatches(settings) == {}
+
+
+def test_column_whose_name_is_taken_holds_its_table_until_it_is_renamed(settings, source):
+    source.execute("ALTER TABLE item ADD COLUMN _cdc_op int")
+    source.execute("UPDATE item SET name = 'after' WHERE id = 1; UPDATE other SET name = 'goes on'")
+    report = sync_source(settings, through_lsn=emit_marker(source))
+    assert "column name taken: _cdc_op" in str(report.outcomes[ITEM])
+    assert isinstance(report.outcomes[OTHER], MergeReport)
+    with pytest.raises(SourceNotReady, match='RENAME COLUMN "_cdc_op" TO'):
+        resync_table(settings, ITEM)
+
+    source.execute("ALTER TABLE item RENAME COLUMN _cdc_op TO other_name")
+    resync_table(settings, ITEM)
+    source.execute("UPDATE item SET name = 'again' WHERE id = 2")
+    drain(settings, source)
+    assert mismatches(settings) == {}
+
+
+def test_hidden_rows_are_taken_for_deleted_by_nobody(settings, source):
+    role = f"reader_{secrets.token_hex(4)}"
+    source.execute(f"CREATE ROLE {role} LOGIN REPLICATION PASSWORD '{role}' IN ROLE pg_read_all_data")
+    source.execute("ALTER TABLE item ENABLE ROW LEVEL SECURITY; CREATE POLICY upper_half ON item USING (id > 100)")
+    reader = settings.postgres.model_copy(update={"user": role, "password": SecretStr(role)})
+    as_reader = settings.model_copy(update={"postgres": reader})
+    try:
+        for look in (lambda: reconcile_source(as_reader), lambda: resync_table(as_reader, ITEM)):
+            with pytest.raises(SourceNotReady, match=r"public\.item has row-level security that hides rows"):
+                look()
+    finally:
+        source.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_what_can_not_be_read_anew_is_refused(settings, source):

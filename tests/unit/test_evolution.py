@@ -23,6 +23,7 @@ CASES = {
     "column added": (table(ID, NAME, AT, NEW), "new"),
     "column added with a constant": (table(ID, NAME, AT, changed(NEW, fill="7")), "new"),
     "column added with values of their own": (table(ID, NAME, AT, changed(NEW, fill_known=False)), "new"),
+    "column name taken": (table(ID, NAME, AT, changed(NEW, name="Name")), "Name"),
     "column dropped": (table(ID, AT), "name"),
     "column renamed": (table(ID, changed(NAME, name="title"), AT), "name -> title"),
     "column made anew": (table(ID, changed(NAME, number=9), AT), "name"),
@@ -44,7 +45,7 @@ def test_each_kind_of_change_is_told_by_name(kind):
 @pytest.mark.parametrize("kind", CASES)
 def test_only_changes_that_lose_nothing_are_followed(kind):
     new, _ = CASES[kind]
-    held = {"column renamed", "column made anew", "type changed", "key changed", "table made anew"}
+    held = {"column renamed", "column made anew", "type changed", "key changed", "table made anew", "column name taken"}
     [difference] = differences(table(), new)
     assert difference.is_followed is (kind not in held | {"column added with values of their own"})
 
@@ -87,3 +88,14 @@ def test_dropped_columns_stay_behind_the_others_and_may_be_null():
 
 def test_column_that_came_back_is_there_once():
     assert [c.name for c in with_dropped([table(), table(ID, AT), table()]).columns] == ["id", "name", "at"]
+
+
+@pytest.mark.parametrize("name", ["_cdc_op", "_cdc_", "NAME", "Dropped"])
+def test_name_that_no_reader_can_tell_apart_is_taken(name):
+    new = table(ID, NAME, AT, changed(NEW, name=name))
+    assert differences(table(), new, kept=["dropped"]) == [Difference("column name taken", name)]
+
+
+def test_column_that_takes_the_place_of_one_in_other_letters_is_held():
+    new = table(ID, AT, changed(NEW, name="Name"))
+    assert [str(d) for d in differences(table(), new)] == ["column name taken: Name", "column dropped: name"]

@@ -51,9 +51,19 @@ def test_dropped_column_stays_and_is_null_in_rows_that_are_written(lake):
 
 def test_unknown_column_holds_the_table_and_loses_nothing(lake):
     lake.receive(event("c", row(1, "a", "x") | {"extra": 1}, lsn=10))
-    with pytest.raises(ContractMismatch, match=r"columns that the contract does not know: extra\nhint: .*resync"):
+    with pytest.raises(
+        ContractMismatch, match=r"columns that the contract does not know: extra\nhint: .*reads it anew"
+    ):
         lake.merge()
     assert SilverTable(lake.layout, lake.contract, placeholder=PLACEHOLDER).batch == 0
+
+
+def test_held_table_names_a_command_that_reads_it(lake):
+    lake.receive(event("c", row(1, "a", "x") | {"extra": 1}, lsn=10))
+    again = "source remove --yes && lakehouse source register"
+    command = r"resync public\.t" if lake.contract.key else again
+    with pytest.raises(ContractMismatch, match=rf"`lakehouse {command}` reads it anew"):
+        lake.merge()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from connectors.lake.silver.schema import held
 from connectors.postgres.contracts import TableContract
 from tasks.events import emit_held
 
-ODD = TableContract(schema_name="Rail way", table_name="a b", columns=(), key=())
+ODD = TableContract(schema_name="Rail way", table_name="a b", columns=(), key=("id",))
 
 
 @pytest.fixture

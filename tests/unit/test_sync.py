@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.errors import CommitConflict, ServiceUnavailable, TerminalError
+from connectors.errors import CommitConflict, ContractMismatch, ServiceUnavailable, TerminalError
 from connectors.evolution import ContractCheck
 from connectors.postgres.identifiers import TableName
 from connectors.reports import DrainReport, MergeReport
@@ -33,6 +33,13 @@ def test_no_failure_holds_up_the_tables_behind_it():
     merged = {table.name for table, outcome in report.outcomes.items() if isinstance(outcome, MergeReport)}
     assert merged == {"first", "last"}
     with pytest.raises(TerminalError, match=r"1 of 3 tables were not merged:\npublic\.lost_every_race: other"):
+        report.merged()
+
+
+def test_held_table_is_told_of_where_nothing_of_it_is_pending():
+    held = {TableName("public", "held"): ContractMismatch("public.held: a column was renamed")}
+    report = sync_source(Settings(), steps=steps(check=lambda settings: ContractCheck(7, held=held)))
+    with pytest.raises(TerminalError, match=r"2 of 4 tables were not merged:\npublic\.held: a column was renamed"):
         report.merged()
 
 

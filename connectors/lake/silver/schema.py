@@ -34,9 +34,16 @@ def silver_schema(contract: TableContract, columns: Columns) -> pa.Schema:
     return pa.schema([*fields, *(pa.field(name, kind) for name, kind in own)])
 
 
+def reading_command(contract: TableContract) -> str:
+    """The command that reads a table's rows again; rows that can't be told apart are read before all changes only."""
+    if contract.key:
+        return f"lakehouse resync {shlex.quote(str(contract.table))}"
+    return "lakehouse source remove --yes && lakehouse source register"
+
+
 def held(contract: TableContract, problem: str, *, command: str | None = None) -> ContractMismatch:
-    """Makes the error of a table that can't be merged until a command, by default that of a resync, reads it anew."""
-    command = command or f"lakehouse resync {shlex.quote(str(contract.table))}"
+    """Makes the error of a table that can't be merged until a command, by default the usual one, reads it anew."""
+    command = command or reading_command(contract)
     return ContractMismatch(
         f"{contract.table}: {problem}",
         hint=f"the table changed at the source: `{command}` reads it anew; "
