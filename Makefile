@@ -45,7 +45,7 @@ test-fast: .venv/.synced ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit -n 2
 
 test-long: .venv/.synced ## Run what takes long: 1,000 examples of each model, failing storage, all of the merges on S3
-	$(BIN)/python -m pytest tests/long -n 2 --dist loadfile --hypothesis-profile=long --timeout=7200
+	$(BIN)/python -m pytest tests/long tests/unit/test_merge_model.py -n 2 --dist loadfile --hypothesis-profile=long --timeout=7200
 
 test-docker: .venv/.synced ## Build the image and run flows in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
 	$(BIN)/python -m pytest tests/docker

@@ -39,11 +39,11 @@ class Level:
 
 
 LEVELS = {
-    "unit": Level(90, workers=2),
+    "unit": Level(60, workers=2),
     "docs": Level(30),
     "integration": Level(300, workers=2, needs_stack=True),
-    "crash": Level(330, needs_stack=True),
-    "e2e": Level(330),
+    "crash": Level(300, needs_stack=True),
+    "e2e": Level(300),
 }
 WAVES = (("unit",), ("docs",), ("integration",), ("crash", "e2e"))
 """Levels of one wave run at the same time: these two wait for services most of the time."""
@@ -127,7 +127,7 @@ def run_waves(levels: Sequence[str], program: Sequence[str]) -> Iterator[Outcome
                 environment[SHARED_STACK] = json.dumps(shared(starting.result()))
             for name in chosen:
                 print(f"\n== {name}{'' if len(chosen) == 1 else ' begins'}", flush=True)
-            with ThreadPoolExecutor(len(WAVES)) as pool:
+            with ThreadPoolExecutor(len(wave)) as pool:
                 runs = [
                     pool.submit(run_level, name, environment, quietly=len(chosen) > 1, program=program)
                     for name in chosen

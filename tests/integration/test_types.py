@@ -107,6 +107,8 @@ def types(stack_services, tmp_path_factory):
         register_source(settings)
         drain(settings, source)
         source.execute("INSERT INTO gap SELECT id + 100, day FROM gap")
+        source.execute("INSERT INTO gap SELECT id + 200, NULL FROM gap WHERE id < 100")
+        source.execute("UPDATE gap t SET day = (SELECT day FROM gap g WHERE g.id = t.id - 200) WHERE id > 200")
         for table in tables:
             change_table(source, table)
         drain(settings, source)
@@ -187,7 +189,8 @@ def test_resync_has_the_same_values_and_nulls(types, resynced, table):
 def test_days_that_java_moves_are_quarantined_by_snapshot_and_kept_by_changes(types):
     silver = types.lake.execute("SELECT id, day::text FROM silver.gap ORDER BY id").fetchall()
     days = [f"1582-10-{n:02}" for n in range(4, 16)]
-    assert silver == [(1, days[0]), (12, days[-1]), *((101 + n, day) for n, day in enumerate(days))]
+    by_change = [(first + n, day) for first in (101, 201) for n, day in enumerate(days)]
+    assert silver == [(1, days[0]), (12, days[-1]), *by_change]
     rejected = sorted(json.loads(r["key"])["id"] for r in types.rejected if r["source_table"] == "public.gap")
     assert rejected == list(range(2, 12))
 
