@@ -86,12 +86,12 @@ def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
     return {table: counts.get(log_name(table), 0) for table in registered_versions(layout)}
 
 
-def moved_since(settings: Settings, batch: int) -> dict[TableName, int]:
-    """Drains what is committed by now; returns how many change events came after a batch, of the tables with any."""
+def moved_since(settings: Settings, batch: int) -> set[TableName]:
+    """Drains what is committed by now; returns the tables of which change events came after a batch."""
     with connect(settings.postgres) as connection:
         lsn = emit_marker(connection)
     drain_source(settings, through_lsn=lsn)
-    return {table: count for table, count in changes_since(settings, batch).items() if count}
+    return {table for table, count in changes_since(settings, batch).items() if count}
 
 
 def _drain_to(

@@ -7,7 +7,7 @@ from connectors.changes.evolution import Difference, differences
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ContractVersion, contract_versions, latest_contracts, record_contracts
+from connectors.lake.contract_log import ContractVersion, contract_versions, newest_version, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.schema import held
@@ -45,21 +45,20 @@ def check_contracts(settings: Settings) -> ContractCheck:
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     # Asked first: a change of a table that is in bronze by now is in the catalogue by then.
     batch = BronzeLog(layout).batch
-    versions = {name: known[-1] for name, known in contract_versions(layout).items()}
+    versions = contract_versions(layout)
     with connect(settings.postgres) as connection:
         lsn = current_lsn(connection)
         contracts = read_contracts(connection, versions)
         left_out = narrowed_tables(connection, publication_name(settings.cdc.source)) or {}
     unread = {
-        name: held(version.contract, "it was added, and its rows were not read yet", command=_REGISTER)
-        for name, version in versions.items()
-        if version.beginning == UNREAD
+        name: held(known[-1].contract, "it was added, and its rows were not read yet", command=_REGISTER)
+        for name, known in versions.items()
+        if known[-1].beginning == UNREAD
     }
     followed, unsafe = follow_contracts(layout, versions, contracts, lsn)
+    whole = {table for table, lacking in left_out.items() if not lacking}
     missed = {
-        c.table: _missed(c, left_out.get(c.table), unsafe.get(c.table))
-        for c in contracts
-        if left_out.get(c.table) != ""
+        c.table: _missed(c, left_out.get(c.table), unsafe.get(c.table)) for c in contracts if c.table not in whole
     }
     return ContractCheck(batch, followed, {**unread, **unsafe, **missed})
 
@@ -72,17 +71,20 @@ def _missed(contract: TableContract, left_out: str | None, other: ContractMismat
 
 
 def follow_contracts(
-    layout: LakeLayout, versions: Mapping[TableName, ContractVersion], contracts: Sequence[TableContract], lsn: int
+    layout: LakeLayout,
+    versions: Mapping[TableName, Sequence[ContractVersion]],
+    contracts: Sequence[TableContract],
+    lsn: int,
 ) -> tuple[dict[TableName, list[Difference]], dict[TableName, ContractMismatch]]:
     """Records the contracts of known tables whose changes silver can follow; returns these changes, and the others."""
-    kept = {name: [c.name for c in contract.columns] for name, contract in latest_contracts(layout).items()}
     followed: dict[TableName, list[Difference]] = {}
     unsafe: dict[TableName, ContractMismatch] = {}
     for contract in contracts:
-        known = versions.get(contract.table)
-        if known is None or known.contract == contract:
+        if contract.table not in versions or versions[contract.table][-1].contract == contract:
             continue
-        found = differences(known.contract, contract, kept=kept.get(contract.table, ()))
+        known = versions[contract.table][-1]
+        kept = newest_version(versions[contract.table]).contract.columns
+        found = differences(known.contract, contract, kept=[c.name for c in kept])
         if all(difference.is_followed for difference in found):
             record_contracts(layout, [contract], lsn, beginning=known.beginning)
             followed[contract.table] = found

@@ -12,7 +12,7 @@ from connectors.lake.contract_log import ContractVersion, SourceLife, registered
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
-from connectors.lake.silver.statistics import has_exact_statistics, misleading_columns
+from connectors.lake.silver.statistics import misleading_columns
 from connectors.lake.storage import open_table
 from connectors.postgres.identifiers import TableName
 from connectors.reports import MergeReport
@@ -44,9 +44,10 @@ def misleading_tables(settings: Settings) -> dict[TableName, list[str]]:
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     found = {}
     for table, version in registered_versions(layout).items():
-        silver, columns = open_table(layout.silver(table)), columns_of(version.contract)
-        if silver is not None and not all(map(has_exact_statistics, columns.all)):
-            found[table] = misleading_columns(silver, columns)
+        uri = layout.silver(table)
+        silver = open_table(uri)
+        if silver is not None:
+            found[table] = misleading_columns(silver, uri, columns_of(version.contract))
     return {table: names for table, names in found.items() if names}
 
 

@@ -1,12 +1,15 @@
 """Tables that something is done to one by one: what came of each, and one error that names all that failed."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from connectors.errors import TerminalError
+from connectors.errors import LakehouseError, TerminalError
 from connectors.postgres.identifiers import TableName
 
 Report = TypeVar("Report")
+
+_log = logging.getLogger(__name__)
 
 
 def one_by_one(tables: Iterable[TableName], work: Callable[[TableName], Report]) -> dict[TableName, Report | Exception]:
@@ -20,6 +23,9 @@ def one_by_one(tables: Iterable[TableName], work: Callable[[TableName], Report])
             outcomes[table] = work(table)
         except Exception as error:  # noqa: BLE001 - raised by `require_all`, after the other tables
             outcomes[table] = error
+            if not isinstance(error, LakehouseError):
+                # Nobody expected it: what is raised in the end names it, but does not show where it comes from.
+                _log.exception("%s", table)
     return outcomes
 
 
@@ -55,4 +61,6 @@ def require_all(outcomes: Mapping[TableName, Report | Exception], *, done: str) 
 
 
 def _reason(table: TableName, error: Exception) -> str:
-    return str(error).removeprefix(f"{table}: ") or type(error).__name__
+    if isinstance(error, LakehouseError):
+        return str(error).removeprefix(f"{table}: ")
+    return f"{type(error).__name__}: {error}"

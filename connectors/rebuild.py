@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from deltalake.exceptions import DeltaError
 
 from connectors.errors import CommitConflict, SourceNotReady
-from connectors.evolution import ContractCheck
+from connectors.evolution import ContractCheck, check_contracts
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
@@ -25,6 +25,11 @@ from connectors.reports import RebuildReport
 from connectors.settings import Settings
 
 _ATTEMPTS = 5
+
+
+def rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
+    """Looks at the source's catalogue, then rebuilds a table; see `rebuild_silver`."""
+    return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractCheck) -> RebuildReport:

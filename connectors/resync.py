@@ -9,7 +9,6 @@ from connectors.debezium.config import connector_config, publication_name, readi
 from connectors.debezium.connect import ConnectClient
 from connectors.drain import drain_source
 from connectors.errors import ConfigurationError, SourceNotReady
-from connectors.evolution import check_contracts
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import SourceLife, current_life, record_contracts
 from connectors.lake.layout import LakeLayout
@@ -20,7 +19,7 @@ from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker, has_rows, published_tables
-from connectors.rebuild import rebuild_silver
+from connectors.rebuild import rebuild_checked
 from connectors.reports import RebuildReport
 from connectors.settings import Settings
 
@@ -39,7 +38,7 @@ def resync_table(settings: Settings, table: TableName) -> RebuildReport:
         ServiceUnavailable: A service did not answer in time.
     """
     drain_source(settings, through_lsn=read_anew(settings, table))
-    return rebuild_silver(settings, table, checked=check_contracts(settings))
+    return rebuild_checked(settings, table)
 
 
 def read_anew(settings: Settings, table: TableName) -> int:

@@ -83,7 +83,7 @@ class SourceStatus:
         snapshot_done: Whether the first reading of all tables is in the stream.
         slot: The replication slot's state; None if there is none.
         epoch: Life of the slot; None before the first registration.
-        tables: Tables in the publication.
+        tables: Tables that the publication publishes whole.
     """
 
     connector: ConnectorStatus | None
@@ -277,9 +277,8 @@ def _record_changes(
     for contract in unseen:
         if has_rows(connection, contract.table):
             require_key(contract)
-    versions = {name: known[-1] for name, known in contract_versions(layout).items()}
     # A table that changed so that silver can't follow keeps its contract, and is held.
-    followed, _ = follow_contracts(layout, versions, contracts, lsn)
+    followed, _ = follow_contracts(layout, contract_versions(layout), contracts, lsn)
     added = record_contracts(layout, unseen, lsn, beginning=UNREAD, again=True)
     return [f"contract of {table} recorded" for table in (*followed, *added)]
 

@@ -1,5 +1,6 @@
 """Silver compared with its source."""
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -41,8 +42,7 @@ def reconcile_tables(
     comparisons = compare_tables(settings, tables)
     publish_reconciliation(settings.cdc.source, comparisons)
     emit_differing(settings.cdc.source, comparisons)
-    differing = any(found.mismatches for found in comparisons)
-    require_equal(comparisons, moved=moved_since(settings, batch) if drain and differing else None)
+    require_equal(comparisons, find_moved=partial(moved_since, settings, batch) if drain else None)
     if drained is not None:
         drained.result()
     return comparisons

@@ -27,9 +27,9 @@ def find_tables(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
 @preset_task("rebuild {table}")
 def rebuild_table(settings: Settings, table: TableName) -> RebuildReport:
     """Makes a silver table anew from bronze."""
-    from connectors import evolution, rebuild  # noqa: PLC0415 - start-up time
+    from connectors import rebuild  # noqa: PLC0415 - start-up time
 
-    return rebuild.rebuild_silver(settings, table, checked=evolution.check_contracts(settings))
+    return rebuild.rebuild_checked(settings, table)
 
 
 @preset_task("resync {table}")

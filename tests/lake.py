@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
 from connectors.drain import drained_batch
-from connectors.evolution import ContractCheck, check_contracts
+from connectors.evolution import ContractCheck
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
+from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.rebuild import rebuild_silver
+from connectors.source import register_source
 from connectors.sync import sync_source
 
 
@@ -23,14 +24,20 @@ def drain(settings, source):
     sync_source(settings, through_lsn=emit_marker(source)).merged()
 
 
+@contextmanager
+def registered_source(settings, ddl):
+    """A connection to a database with these tables, which are captured and drained for the first time."""
+    with connect(settings.postgres) as source:
+        source.autocommit = True
+        source.execute(ddl)
+        register_source(settings)
+        drain(settings, source)
+        yield source
+
+
 def as_recorded(settings):
     """What a check says of a lake without a source, whose contracts are trusted."""
     return ContractCheck(drained_batch(settings))
-
-
-def rebuild(settings, table):
-    """Rebuilds a table after the source's catalogue was looked at."""
-    return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def differences(settings, *tables):

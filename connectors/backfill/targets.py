@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 from connectors.backfill.dbt_models import DbtModel, partitioned_models
 from connectors.backfill.partitions import Partition, Size, last_ended, parse_partition, split_range
 from connectors.errors import ConfigurationError
-from connectors.evolution import check_contracts
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import rebuild_silver
+from connectors.rebuild import rebuild_checked
 from connectors.settings import Settings
 
 
@@ -98,8 +97,7 @@ class SilverTables:
 
     def run(self, partition: Partition) -> int:
         """Rebuilds the table."""
-        table = self._table(partition.key)
-        return rebuild_silver(self._settings, table, checked=check_contracts(self._settings)).rows
+        return rebuild_checked(self._settings, self._table(partition.key)).rows
 
     def _table(self, key: str) -> TableName:
         found = [table for table in captured_tables(self._layout, ("*.*",)) if str(table) == key]

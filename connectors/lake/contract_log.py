@@ -115,7 +115,7 @@ def latest_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
 
     It has the columns, too, that were dropped since the table was last read anew: events may still hold them.
     """
-    return {name: _with_dropped(versions) for name, versions in contract_versions(layout).items()}
+    return {name: newest_version(versions) for name, versions in contract_versions(layout).items()}
 
 
 def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
@@ -289,7 +289,8 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
     return versions
 
 
-def _with_dropped(versions: Sequence[ContractVersion]) -> ContractVersion:
+def newest_version(versions: Sequence[ContractVersion]) -> ContractVersion:
+    """Returns the last of a table's versions, with the columns that were dropped since the table was last read anew."""
     newest = versions[-1]
     since = [v for v in versions if v.beginning == newest.beginning]
     return replace(newest, contract=with_dropped([v.contract for v in since]))

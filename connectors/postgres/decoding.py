@@ -57,9 +57,12 @@ def _field(path: str) -> str:
     return f"json_extract_string({{0}}, '$.{path}')"
 
 
+def _named(text: str) -> str:
+    return f"replace(replace({text}, 'nan', 'NaN'), 'inf', 'Infinity')"
+
+
 def _shape(text: str) -> str:
-    named = f"replace(replace({text}, 'nan', 'NaN'), 'inf', 'Infinity')"
-    return f"try(CASE WHEN starts_with({{0}}, chr(123)) THEN {named} ELSE decode(from_base64({{0}})) END)"
+    return f"try(CASE WHEN starts_with({{0}}, chr(123)) THEN {_named(text)} ELSE decode(from_base64({{0}})) END)"
 
 
 def _points(header: int) -> str:
@@ -81,11 +84,10 @@ PATH = _shape(
     f" WHEN 'false' THEN '[' || array_to_string({_LINE_STRING}, ',') || ']' END"
 )
 # A ring ends where it begins: Debezium adds a last point, unless the polygon has it already.
-POLYGON = (
+POLYGON = _named(
     f"try(list_transform([if(starts_with({{0}}, chr(123)), {_RING}, {_OLD_POLYGON})], lambda r: "
     "'(' || array_to_string(if(len(r) > 1 AND r[1] = r[-1], r[:-2], r), ',') || ')')[1])"
 )
-POLYGON = f"replace(replace({POLYGON}, 'nan', 'NaN'), 'inf', 'Infinity')"
 
 # An array of several dimensions arrives as Java's name of what is inside, or as nothing but NULLs.
 ARRAY_OF_TEXTS = "if(regexp_matches({0}, '\"\\[+Ljava[.]'), NULL, {0})"

@@ -6,7 +6,7 @@ It is quiet only if silver was drained through all that was committed, and nothi
 
 import shlex
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -52,12 +52,15 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
         ]
 
 
-def require_equal(comparisons: Iterable[TableComparison], *, moved: Collection[TableName] | None = None) -> None:
+def require_equal(
+    comparisons: Iterable[TableComparison], *, find_moved: Callable[[], Collection[TableName]] | None = None
+) -> None:
     """Does nothing if all tables are equal.
 
     Args:
         comparisons: What was compared.
-        moved: The tables that were written to at the source since silver was drained; None: that is not known.
+        find_moved: Finds the tables that were written to at the source since silver was drained; called where some
+            differ. None: silver was not drained.
 
     Raises:
         ReconciliationMismatch: Some are not; names them and their keys, and what to do.
@@ -67,7 +70,7 @@ def require_equal(comparisons: Iterable[TableComparison], *, moved: Collection[T
         lines = [f"{found.table} (mismatches: {found.mismatches:,}): {'; '.join(found.keys)}" for found in wrong]
         raise ReconciliationMismatch(
             "silver differs from its source\n" + "\n".join(lines),
-            hint=_what_to_do([found.table for found in wrong], moved),
+            hint=_what_to_do([found.table for found in wrong], None if find_moved is None else find_moved()),
             comparisons=wrong,
         )
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def reconcile(
     """Compare every silver table with its source table, row by row, by checksums.
 
     PostgreSQL sums up the source, DuckDB sums up silver; only rows that differ are fetched, to name their keys.
-    Exits with 1 if anything differs.
+    Exits with 1 if anything differs, or a table could not be merged.
 
     Silver must hold all that the source has committed. So the command first puts a marker into the source's log,
     and drains and merges through it. What is written to the source after that is still reported as a difference:
@@ -56,8 +57,9 @@ def reconcile(
         show_comparisons(comparisons)
     for name, error in failures(outcomes).items():
         talk.print(f"{name} was not merged: {error}", markup=False)
-    differing = any(found.mismatches for found in comparisons)
-    require_equal(comparisons, moved=moved_since(settings, batch) if drain and differing else None)
+    require_equal(comparisons, find_moved=partial(moved_since, settings, batch) if drain else None)
+    if failures(outcomes):
+        raise typer.Exit(1)
 
 
 def show_comparisons(comparisons: Iterable[TableComparison]) -> None:

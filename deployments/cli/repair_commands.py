@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from connectors.evolution import check_contracts
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
 from connectors.outcomes import one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import rebuild_silver
+from connectors.rebuild import rebuild_checked
 from connectors.reports import RebuildReport
 from connectors.resync import resync_table
 from connectors.settings import Settings, load_settings
@@ -36,7 +35,7 @@ def rebuild(tables: Tables) -> None:
 
     Example: lakehouse rebuild public.orders
     """
-    _make_anew(_rebuild_checked, tables, doing="Rebuilding", done="rebuilt")
+    _make_anew(rebuild_checked, tables, doing="Rebuilding", done="rebuilt")
 
 
 def resync(tables: Tables) -> None:
@@ -48,10 +47,6 @@ def resync(tables: Tables) -> None:
     Example: lakehouse resync public.orders
     """
     _make_anew(resync_table, tables, doing="Reading", done="read")
-
-
-def _rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
-    return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def _make_anew(

@@ -19,12 +19,11 @@ from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
+from connectors.rebuild import rebuild_checked
 from connectors.resync import resync_table
 from connectors.source import register_source
 from connectors.sync import sync_source
-from deployments.cli.repair_commands import _rebuild_checked
 from tasks.lake import rebuild_table
-from tests.lake import rebuild
 from tests.services import fresh_database, fresh_settings
 
 CHANGES = {
@@ -56,7 +55,7 @@ GONE = {"table made anew", "table dropped", "table taken from the publication"}
 
 MERGES = {
     "rebuild task": rebuild_table.fn,
-    "rebuild command": _rebuild_checked,
+    "rebuild command": rebuild_checked,
     "backfill": lambda settings, table: SilverTables(settings).run(Partition(str(table))),
 }
 """What merges besides a drain; a resync cures the table."""
@@ -109,7 +108,7 @@ def test_change_that_loses_nothing_is_followed(changed, kind):
     settings, _, held = changed
     assert TABLES[kind] not in held
     assert mismatches(settings, [TABLES[kind]]) == {}
-    assert rebuild(settings, TABLES[kind]).differing == 0
+    assert rebuild_checked(settings, TABLES[kind]).differing == 0
 
 
 def test_silver_is_backfilled_table_by_table(changed):

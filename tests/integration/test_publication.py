@@ -4,12 +4,11 @@ import pytest
 
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
-from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.source import check_source, register_source
 from connectors.sync import sync_source
-from tests.lake import differences, drain
+from tests.lake import differences, drain, registered_source
 
 DDL = """
 CREATE TABLE item (id int PRIMARY KEY, name text, size int, twice int GENERATED ALWAYS AS (size * 2) STORED);
@@ -32,11 +31,7 @@ NARROWED = {
 
 @pytest.fixture
 def source(settings):
-    with connect(settings.postgres) as source:
-        source.autocommit = True
-        source.execute(DDL)
-        register_source(settings)
-        drain(settings, source)
+    with registered_source(settings, DDL) as source:
         yield source
 
 

@@ -5,9 +5,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connectors.debezium.config import connector_name, slot_name
 from connectors.debezium.connect import ConnectClient
-from connectors.postgres.connection import connect
-from connectors.source import register_source
-from tests.lake import differences, drain
+from tests.lake import differences, drain, registered_source
 
 DDL = """
 CREATE TYPE nothing AS ENUM ();
@@ -43,11 +41,7 @@ def restart(source, settings):
 
 @pytest.fixture
 def source(settings):
-    with connect(settings.postgres) as source:
-        source.autocommit = True
-        source.execute(DDL)
-        register_source(settings)
-        drain(settings, source)
+    with registered_source(settings, DDL) as source:
         yield source
 
 

@@ -5,11 +5,11 @@ from deltalake import DeltaTable, write_deltalake
 
 from connectors.debezium.config import NULLS_AS_DEFAULTS
 from connectors.lake.layout import LakeLayout
-from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
+from connectors.rebuild import rebuild_checked
 from connectors.resync import resync_table
 from connectors.source import register_source
-from tests.lake import differences, drain, open_lake, rebuild, reconfigure
+from tests.lake import differences, drain, open_lake, reconfigure, registered_source
 
 DDL = """
 CREATE TABLE item (
@@ -25,11 +25,7 @@ ITEM, COIN = TableName("public", "item"), TableName("public", "coin")
 
 @pytest.fixture
 def source(settings):
-    with connect(settings.postgres) as source:
-        source.autocommit = True
-        source.execute(DDL)
-        register_source(settings)
-        drain(settings, source)
+    with registered_source(settings, DDL) as source:
         yield source
 
 
@@ -70,7 +66,7 @@ def test_doubled_keys_are_named_and_rebuilt(settings, source):
     write_deltalake(silver, rows.slice(0, 1), mode="append")
 
     assert found(register_source(settings)) == {("public.coin", "lakehouse rebuild public.coin")}
-    assert rebuild(settings, COIN).differing == 1
+    assert rebuild_checked(settings, COIN).differing == 1
     assert found(register_source(settings)) == set()
     source.execute("UPDATE coin SET n = 1")
     drain(settings, source)

@@ -109,7 +109,7 @@ def test_only_exact_statistics_are_kept(tmp_path, kind):
     kept = silver.table.get_add_actions(flatten=True).column_names
     assert ("min.k" in kept) == (kind in EXACT)
     assert "min._cdc_lsn" in kept
-    assert misleading_columns(silver.table, silver.columns) == []
+    assert misleading_columns(silver.table, silver.uri, silver.columns) == []
     protocol = silver.table.protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
 
@@ -123,7 +123,7 @@ def test_key_that_is_widened_is_found_and_keeps_no_more_statistics(tmp_path):
     change_alone(lake, keys, lsn=300)
     assert count_live(lake) == (len(keys), len(keys))
     silver = lake.silver()
-    assert misleading_columns(silver.table, silver.columns) == []
+    assert misleading_columns(silver.table, silver.uri, silver.columns) == []
 
 
 @pytest.mark.parametrize("kind", ["numeric(17,0)", "numeric(20,0)", "numeric(38,10)"])

@@ -7,7 +7,7 @@ from connectors.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
 
 TABLES = [TableName("public", name) for name in ("first", "lost_every_race", "broken", "last")]
-ERRORS = {"lost_every_race": CommitConflict("public.lost_every_race: other merges won"), "broken": ValueError()}
+ERRORS = {"lost_every_race": CommitConflict("public.lost_every_race: other merges won"), "broken": KeyError("k")}
 
 
 def work(table):
@@ -16,14 +16,16 @@ def work(table):
     return table.name.upper()
 
 
-def test_no_failure_holds_up_the_tables_behind_it():
+def test_no_failure_holds_up_the_tables_behind_it(caplog):
     outcomes = one_by_one(TABLES, work)
+    # Where an error comes from that nobody expected is not lost.
+    assert [(record.message, record.exc_info[1]) for record in caplog.records] == [("public.broken", ERRORS["broken"])]
     assert succeeded(outcomes) == ["FIRST", "LAST"]
     assert {table.name: error for table, error in failures(outcomes).items()} == ERRORS
 
 
 def test_one_error_names_all_that_failed_and_why():
-    reasons = r"public\.lost_every_race: other merges won\npublic\.broken: ValueError\n"
+    reasons = r"public\.lost_every_race: other merges won\npublic\.broken: KeyError: 'k'\n"
     with pytest.raises(TerminalError, match=rf"^2 of 4 tables were not rebuilt:\n{reasons}") as error:
         require_all(one_by_one(TABLES, work), done="rebuilt")
     assert error.value.tables == (TABLES[1], TABLES[2])

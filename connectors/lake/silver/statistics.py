@@ -4,14 +4,13 @@ The log has them as JSON numbers. A decimal of more than 15 digits is rounded th
 files by such bounds, a merge or a stranger's query, skips files that hold what is looked for.
 """
 
-from collections.abc import Iterable
-
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from connectors.changes.columns import Column, Columns
 from connectors.lake.commits import committing
 from connectors.lake.layout import CDC_COLUMNS
+from connectors.lake.storage import data_files
 from connectors.postgres.types import decimal_digits
 
 _PROPERTY = "delta.dataSkippingStatsColumns"
@@ -30,9 +29,8 @@ def has_exact_statistics(column: Column) -> bool:
 
 def statistics_properties(columns: Columns) -> dict[str, str]:
     """Returns the table property that keeps all other statistics out: the key first, then our own, 32 at the most."""
-    exact = [c.name for c in (*columns.key, *columns.all) if has_exact_statistics(c)]
-    key = exact[: sum(map(has_exact_statistics, columns.key))]
-    wanted = list(dict.fromkeys((*key, *CDC_COLUMNS, *exact)))[:_MOST_COLUMNS]
+    key, others = ([c.name for c in found if has_exact_statistics(c)] for found in (columns.key, columns.all))
+    wanted = list(dict.fromkeys((*key, *CDC_COLUMNS, *others)))[:_MOST_COLUMNS]
     # Always quoted: of a list that it can't read, delta-rs takes every column.
     return {_PROPERTY: ",".join(f"`{name.replace('`', '``')}`" for name in wanted)}
 
@@ -49,12 +47,8 @@ def adopt_statistics(table: DeltaTable, columns: Columns) -> None:
             table.alter.set_table_properties(properties)
 
 
-def misleading_columns(table: DeltaTable, columns: Columns) -> list[str]:
+def misleading_columns(table: DeltaTable, uri: str, columns: Columns) -> list[str]:
     """Names the columns of which some file keeps statistics that may be wrong: a rebuild writes such files again."""
-    kept = pa.table(table.get_add_actions(flatten=True))
-    inexact = (c.name for c in columns.all if not has_exact_statistics(c))
-    return [name for name in inexact if _has_values(kept, (f"min.{name}", f"max.{name}"))]
-
-
-def _has_values(actions: pa.Table, names: Iterable[str]) -> bool:
-    return any(name in actions.column_names and actions[name].null_count < len(actions) for name in names)
+    inexact = [c.name for c in columns.all if not has_exact_statistics(c)]
+    files = data_files(uri, table) if inexact else []
+    return [n for n in inexact if any(f.get(f"{end}.{n}") is not None for f in files for end in ("min", "max"))]

@@ -1,8 +1,8 @@
 from functools import partial
 
 from connectors.failpoints import FAILPOINTS, VARIABLE
+from connectors.rebuild import rebuild_checked
 from tests.crash.fault import CHEAP, Fault
-from tests.lake import rebuild
 
 PASSAGES = {"polled": 2, "bronze-committed": 2, "before-group-commit": 1, "silver-replaced": 1}
 
@@ -27,5 +27,5 @@ class KillAtFailpoint(Fault):
     def inject(self, world, rng):
         world.source.change(rng, cases=self.passage)
         environment = {VARIABLE: f"{self.name}:{self.passage}"}
-        rebuilding = partial(rebuild, table=world.pick_table(rng))
+        rebuilding = partial(rebuild_checked, table=world.pick_table(rng))
         return int(world.drain(environment=environment, then=rebuilding).killed)

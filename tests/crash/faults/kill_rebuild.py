@@ -1,7 +1,7 @@
 from functools import partial
 
+from connectors.rebuild import rebuild_checked
 from tests.crash.fault import CHEAP, Fault
-from tests.lake import rebuild
 
 
 class KillRebuild(Fault):
@@ -10,7 +10,7 @@ class KillRebuild(Fault):
     weight = CHEAP // 4
 
     def inject(self, world, rng):
-        rebuilding = partial(rebuild, table=world.pick_table(rng))
+        rebuilding = partial(rebuild_checked, table=world.pick_table(rng))
         world.drain().require(clean=True)
         drain = world.start_drain(then=rebuilding)
         drain.ended_within(rng.uniform(0, world.seconds))

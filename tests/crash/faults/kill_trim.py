@@ -1,9 +1,9 @@
 import datetime as dt
 from functools import partial
 
+from connectors.rebuild import rebuild_checked
 from connectors.retention import trim_bronze
 from tests.crash.fault import CHEAP, Fault
-from tests.lake import rebuild
 
 
 class KillTrim(Fault):
@@ -21,5 +21,5 @@ class KillTrim(Fault):
         killed = drain.kill()
         if rng.random() < 1 / 2:
             world.drain(then=trim).require(clean=True)
-        world.drain(then=partial(rebuild, table=table)).require(clean=True)
+        world.drain(then=partial(rebuild_checked, table=table)).require(clean=True)
         return int(killed)

@@ -1,7 +1,7 @@
 from functools import partial
 
+from connectors.rebuild import rebuild_checked
 from tests.crash.fault import CHEAP, Fault
-from tests.lake import rebuild
 
 
 class RebuildBesideDrain(Fault):
@@ -12,7 +12,7 @@ class RebuildBesideDrain(Fault):
     def inject(self, world, rng):
         table = world.pick_table(rng)
         world.drain().require(clean=True)
-        rebuilding = world.start_drain(then=partial(rebuild, table=table))
+        rebuilding = world.start_drain(then=partial(rebuild_checked, table=table))
         world.source.change(rng)
         drain = world.start_drain()
         drain.wait().require()
