@@ -44,31 +44,13 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     tables = {topic_name(layout.source, table): log_name(table) for table in registered_versions(layout)}
     epoch = registered_life(layout).epoch
     bronze = BronzeLog(layout)
-    messages = batches = 0
     with closing(open_stream(settings)) as stream:
         if through_lsn is None and _has_several(stream.end_positions(), tables):
             # Such tables are merged as far as the newest marker only.
             with connect(settings.postgres) as connection:
                 through_lsn = emit_marker(connection)
         wanted = NO_MARKER if through_lsn is None else Marker(epoch, through_lsn)
-        deadline = began + _MARKER_SECONDS
-        while True:
-            seen = bronze.marker
-            drained, committed = _drain_to(stream, bronze, stream.end_positions(), tables=tables, settings=settings)
-            messages, batches = messages + drained, batches + committed
-            if seen >= wanted:
-                # The ends were taken after the marker had arrived: what was committed before it lies before them.
-                _confirm(bronze, seen)
-                break
-            if drained:
-                deadline = time.monotonic() + _MARKER_SECONDS
-            elif time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"the marker at LSN {through_lsn} did not arrive in {_MARKER_SECONDS} s",
-                    hint="is the connector running? See `lakehouse source status`",
-                )
-            else:
-                Event().wait(_MARKER_LOOK_SECONDS)
+        messages, batches = _drain_through(stream, bronze, wanted, tables=tables, settings=settings)
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
     return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began, bronze.version)
@@ -92,6 +74,38 @@ def moved_since(settings: Settings, batch: int) -> set[TableName]:
         lsn = emit_marker(connection)
     drain_source(settings, through_lsn=lsn)
     return {table for table, count in changes_since(settings, batch).items() if count}
+
+
+def _drain_through(
+    stream: ChangeStream, bronze: BronzeLog, wanted: Marker, *, tables: Mapping[str, str], settings: Settings
+) -> tuple[int, int]:
+    """Drains what the stream holds, and goes on until all that was committed before a marker is in bronze."""
+    messages = batches = 0
+    arrived, written = NO_MARKER, None
+    deadline = time.monotonic() + _MARKER_SECONDS
+    while True:
+        if written is None and bronze.marker >= wanted:
+            # A transaction shows its messages partition by partition: the marker can be there before the changes. So
+            # all that is written by now, which is all that was committed before the marker, must show first.
+            arrived, written = bronze.marker, stream.written_positions()
+        ends = stream.end_positions()
+        drained, committed = _drain_to(stream, bronze, ends, tables=tables, settings=settings)
+        messages, batches = messages + drained, batches + committed
+        if written is not None and all(ends.get(partition, 0) >= n for partition, n in written.items()):
+            _confirm(bronze, arrived)
+            return messages, batches
+        if wanted == NO_MARKER:
+            return messages, batches
+        if drained:
+            deadline = time.monotonic() + _MARKER_SECONDS
+        elif time.monotonic() > deadline:
+            what = "did not arrive" if written is None else "arrived, but a transaction before it did not end"
+            raise ServiceUnavailable(
+                f"the marker at LSN {wanted.lsn} {what} in {_MARKER_SECONDS} s",
+                hint="is the connector running? See `lakehouse source status`",
+            )
+        else:
+            Event().wait(_MARKER_LOOK_SECONDS)
 
 
 def _drain_to(

@@ -1,6 +1,7 @@
 """Change events from Kafka (or anything that speaks its protocol)."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Self
 
 import pyarrow as pa
@@ -84,6 +85,10 @@ class KafkaStream:
         ends = self._offsets(partitions, OffsetSpec.latest())
         # A partition added meanwhile may hold older changes than the ends of the others.
         return ends if self._partitions() == partitions else self.end_positions()
+
+    def written_positions(self) -> Positions:
+        """Returns the end of every partition, with what transactions have written that are not committed."""
+        return self._offsets(self._partitions(), OffsetSpec.latest(), isolation=IsolationLevel.READ_UNCOMMITTED)
 
     def seek(self, positions: Positions) -> None:
         """Reads on from these positions.
@@ -188,20 +193,26 @@ class KafkaStream:
     def _is_ours(self, topic: str) -> bool:
         return topic.startswith(self._prefix) and topic != f"{self._prefix}transaction"
 
-    def _offsets(self, partitions: Iterable[StreamPartition], spec: OffsetSpec) -> dict[StreamPartition, int]:
+    def _offsets(
+        self,
+        partitions: Iterable[StreamPartition],
+        spec: OffsetSpec,
+        *,
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    ) -> dict[StreamPartition, int]:
         wanted = {TopicPartition(p.topic, p.partition): spec for p in partitions}
         if not wanted:
             return {}
         try:
-            found = _patiently(self._list_offsets, wanted)
+            found = _patiently(partial(self._list_offsets, isolation=isolation), wanted)
         except KafkaException as error:
             raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
         return {p: found[p.topic, p.partition] for p in partitions}
 
-    def _list_offsets(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
-        futures = self._admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_SECONDS
-        )
+    def _list_offsets(
+        self, wanted: dict[TopicPartition, OffsetSpec], *, isolation: IsolationLevel
+    ) -> dict[tuple[str, int], int]:
+        futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_REQUEST_SECONDS)
         return {(tp.topic, tp.partition): f.result(_REQUEST_SECONDS).offset for tp, f in futures.items()}
 
 

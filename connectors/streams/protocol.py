@@ -65,6 +65,9 @@ class ChangeStream(Protocol):
     def end_positions(self) -> Positions:
         """Returns where every partition ends now, for a reader of committed messages; finds new partitions."""
 
+    def written_positions(self) -> Positions:
+        """Returns where every partition ends now, with messages of transactions that have not ended."""
+
     def seek(self, positions: Positions) -> None:
         """Reads on from these positions.
 
