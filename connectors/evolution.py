@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.changes.evolution import Difference, differences
+from connectors.changes.evolution import Answer, Difference, answer_to, differences, with_memory
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeLog
@@ -11,6 +11,7 @@ from connectors.lake.contract_log import ContractVersion, contract_versions, new
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.schema import held
+from connectors.lake.verdicts import Verdict, read_verdicts
 from connectors.postgres.catalog import read_contracts
 from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
@@ -22,6 +23,29 @@ _REGISTER = "lakehouse source register"
 
 
 @dataclass(frozen=True)
+class Change:
+    """How a table's definition changed, where silver does not simply follow.
+
+    Attributes:
+        contract: What the catalogue says now.
+        lsn: Position from which it is known to hold.
+        found: The differences to the contract that the lake has.
+    """
+
+    contract: TableContract
+    lsn: int
+    found: Sequence[Difference]
+
+    @property
+    def answer(self) -> Answer:
+        """What is to be done about it."""
+        return answer_to(self.found)
+
+    def __str__(self) -> str:
+        return "; ".join(dict.fromkeys(map(str, self.found)))
+
+
+@dataclass(frozen=True)
 class ContractCheck:
     """What the source's catalogue says of the contracts that the lake has.
 
@@ -29,11 +53,13 @@ class ContractCheck:
         up_to_batch: What is in bronze up to this batch was written under the contracts that were checked.
         followed: How tables changed whose new contract was recorded.
         held: Why a table may not be merged.
+        changed: How tables changed that are held until they are compared with the source, or read anew.
     """
 
     up_to_batch: int
     followed: Mapping[TableName, Sequence[Difference]] = field(default_factory=dict)
     held: Mapping[TableName, ContractMismatch] = field(default_factory=dict)
+    changed: Mapping[TableName, Change] = field(default_factory=dict)
 
 
 def check_contracts(settings: Settings) -> ContractCheck:
@@ -43,24 +69,42 @@ def check_contracts(settings: Settings) -> ContractCheck:
         ServiceUnavailable: The source's database does not answer: what arrived can't be told from a changed type.
     """
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    publication = publication_name(settings.cdc.source)
     # Asked first: a change of a table that is in bronze by now is in the catalogue by then.
     batch = BronzeLog(layout).batch
     versions = contract_versions(layout)
     with connect(settings.postgres) as connection:
         lsn = current_lsn(connection)
-        contracts = read_contracts(connection, versions)
-        left_out = narrowed_tables(connection, publication_name(settings.cdc.source)) or {}
+        contracts = read_contracts(connection, versions, publication=publication)
+        left_out = narrowed_tables(connection, publication) or {}
     unread = {
         name: held(known[-1].contract, "it was added, and its rows were not read yet", command=_REGISTER)
         for name, known in versions.items()
         if known[-1].beginning == UNREAD
     }
-    followed, unsafe = follow_contracts(layout, versions, contracts, lsn)
+    followed, changed = follow_contracts(layout, versions, contracts, lsn)
+    verdicts = read_verdicts(layout) if changed else {}
+    unsafe = {table: held(change.contract, _problem(change, verdicts.get(table))) for table, change in changed.items()}
     whole = {table for table, lacking in left_out.items() if not lacking}
     missed = {
         c.table: _missed(c, left_out.get(c.table), unsafe.get(c.table)) for c in contracts if c.table not in whole
     }
-    return ContractCheck(batch, followed, {**unread, **unsafe, **missed})
+    known_to_differ = {table for table, change in changed.items() if _is_of(verdicts.get(table), change)}
+    of_no_use = {t for t, change in changed.items() if change.answer == "held" and not settings.cdc.auto_resync_rows}
+    waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
+    return ContractCheck(
+        batch, followed, {**unread, **unsafe, **missed}, {table: changed[table] for table in sorted(waiting)}
+    )
+
+
+def _is_of(verdict: Verdict | None, change: Change) -> bool:
+    return verdict is not None and verdict.contract == change.contract
+
+
+def _problem(change: Change, verdict: Verdict | None) -> str:
+    if verdict is not None and _is_of(verdict, change):
+        return f"{change}; {verdict.problem}"
+    return f"{change}; it is to be compared with its source" if change.answer == "verified" else str(change)
 
 
 def _missed(contract: TableContract, left_out: str | None, other: ContractMismatch | None) -> ContractMismatch:
@@ -75,19 +119,22 @@ def follow_contracts(
     versions: Mapping[TableName, Sequence[ContractVersion]],
     contracts: Sequence[TableContract],
     lsn: int,
-) -> tuple[dict[TableName, list[Difference]], dict[TableName, ContractMismatch]]:
+) -> tuple[dict[TableName, list[Difference]], dict[TableName, Change]]:
     """Records the contracts of known tables whose changes silver can follow; returns these changes, and the others."""
     followed: dict[TableName, list[Difference]] = {}
-    unsafe: dict[TableName, ContractMismatch] = {}
+    changed: dict[TableName, Change] = {}
     for contract in contracts:
-        if contract.table not in versions or versions[contract.table][-1].contract == contract:
+        if contract.table not in versions:
             continue
         known = versions[contract.table][-1]
+        now = with_memory(contract, known.contract)
+        if known.contract == now:
+            continue
         kept = newest_version(versions[contract.table]).contract.columns
-        found = differences(known.contract, contract, kept=[c.name for c in kept])
-        if all(difference.is_followed for difference in found):
-            record_contracts(layout, [contract], lsn, beginning=known.beginning)
-            followed[contract.table] = found
+        change = Change(now, lsn, differences(known.contract, now, kept=[c.name for c in kept]))
+        if change.answer == "followed":
+            record_contracts(layout, [now], lsn, beginning=known.beginning)
+            followed[contract.table] = list(change.found)
         else:
-            unsafe[contract.table] = held(contract, "; ".join(map(str, found)))
-    return followed, unsafe
+            changed[contract.table] = change
+    return followed, changed

@@ -108,6 +108,26 @@ class TableComparison:
 
 
 @dataclass(frozen=True)
+class Settlement:
+    """What came of a table whose definition changed without an event that says what became of its rows.
+
+    Attributes:
+        table: The source table.
+        outcome: `equal`: its rows are those of the source; `read anew`; `held`: until somebody reads it anew;
+            `changed again`: to be looked at by the next drain.
+        why: What changed, and what was found.
+        rows: Rows that were compared or read.
+        seconds: Duration.
+    """
+
+    table: TableName
+    outcome: str
+    why: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TableState:
     """What a silver table holds.
 

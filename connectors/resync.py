@@ -85,9 +85,10 @@ def require_key(contract: TableContract) -> None:
 
 
 def _captured(connection: Connection, settings: Settings, table: TableName) -> CatalogTable | None:
-    if table not in (published_tables(connection, publication_name(settings.cdc.source)) or ()):
+    publication = publication_name(settings.cdc.source)
+    if table not in (published_tables(connection, publication) or ()):
         return None
-    return next(iter(read_tables(connection, [table])), None)
+    return next(iter(read_tables(connection, [table], publication=publication)), None)
 
 
 def _read(client: ConnectClient, settings: Settings, table: CatalogTable, life: SourceLife, *, after: int) -> None:

@@ -73,6 +73,12 @@ class CdcSettings(_Group):
     tables: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.*",), description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`."
     )
+    auto_resync_rows: int = Field(
+        1_000_000,
+        ge=0,
+        description="Up to how many rows a table is read anew by itself, where a change of its definition left silver "
+        "different; 0: never, it is held until `lakehouse resync`.",
+    )
     heartbeat_seconds: int = Field(10, ge=1, description="How often an idle source confirms its position.")
     batch_messages: int = Field(100_000, ge=1, description="Messages in one micro-batch, at the most.")
     batch_bytes: int = Field(64 * 2**20, ge=1, description="Bytes in one micro-batch, about at the most.")

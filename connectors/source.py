@@ -122,19 +122,25 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         lsn = current_lsn(connection)
         tables = _captured(connection, settings)
         names = [table.contract.table for table in tables]
-        contracts = [table.contract for table in tables]
         findings = _check(connection, settings, tables)
         require_ready(findings)
         known = current_life(layout)
         life = _life(connection, layout, slot, known, names)
         changed = [f"epoch {life.epoch} began"] if life != known else []
         published = published_tables(connection, publication_name(source)) or []
+        versions = contract_versions(layout)
+        unseen = [table for table in names if table not in published or table not in versions]
         if life == known:
-            unseen = [contract for contract in contracts if contract.table not in published]
-            changed += _record_changes(connection, layout, contracts, unseen, lsn)
+            _require_keys(connection, [table.contract for table in tables if table.contract.table in unseen])
+        is_published_anew = ensure_publication(connection, publication_name(source), names)
+        # Read once more: with what the publication says of them.
+        tables = read_tables(connection, names, publication=publication_name(source))
+        contracts = [table.contract for table in tables]
+        if life == known:
+            changed += _record_changes(layout, contracts, unseen, lsn)
         else:
             changed += _record_anew(settings, contracts, known, life, lsn)
-        if ensure_publication(connection, publication_name(source), names):
+        if is_published_anew:
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
         config = connector_config(settings, tables, epoch=life.epoch, placeholder=life.placeholder)
         repairs = _replaced_nulls(client.config(connector), [t for t in tables if t.contract.table in published])
@@ -266,21 +272,20 @@ def _life(
     return ensure_epoch(layout, slot=slot, slot_exists=exists, identity=identity, tables=tables)
 
 
-def _record_changes(
-    connection: Connection,
-    layout: LakeLayout,
-    contracts: list[TableContract],
-    unseen: list[TableContract],
-    lsn: int,
-) -> list[str]:
-    """Records what is new of a source that is captured already; `unseen` are the tables that so far are not."""
+def _require_keys(connection: Connection, unseen: list[TableContract]) -> None:
+    """Does nothing if the rows of tables that so far are not captured can be read while they change."""
     for contract in unseen:
         if has_rows(connection, contract.table):
             require_key(contract)
+
+
+def _record_changes(layout: LakeLayout, contracts: list[TableContract], unseen: list[TableName], lsn: int) -> list[str]:
+    """Records what is new of a source that is captured already; `unseen` are the tables that so far are not."""
     # A table that changed so that silver can't follow keeps its contract, and is held.
     followed, _ = follow_contracts(layout, contract_versions(layout), contracts, lsn)
-    added = record_contracts(layout, unseen, lsn, beginning=UNREAD, again=True)
-    return [f"contract of {table} recorded" for table in (*followed, *added)]
+    added = [contract for contract in contracts if contract.table in unseen]
+    record_contracts(layout, added, lsn, beginning=UNREAD, again=True)
+    return [f"contract of {table} recorded" for table in (*followed, *(contract.table for contract in added))]
 
 
 def _record_anew(

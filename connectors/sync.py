@@ -1,12 +1,12 @@
 """One drain of a source: the stream into bronze, the contracts checked, then table by table into silver."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from connectors.outcomes import one_by_one, require_all
+from connectors.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport
+from connectors.reports import DrainReport, MergeReport, Settlement
 from connectors.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ class SyncReport:
     Attributes:
         drained: What was brought into bronze.
         checked: What the source's catalogue says of the tables.
+        settled: What came of tables that had to be compared with their source, or read anew.
         outcomes: Of each table that had something pending, the report of its merge or why it failed; and why those are
             held that had nothing.
     """
 
     drained: DrainReport
     checked: "ContractCheck"
+    settled: Sequence[Settlement]
     outcomes: Outcomes
 
     def merged(self) -> list[MergeReport]:
@@ -46,21 +48,29 @@ class Steps:
     Attributes:
         drain: `connectors.drain.drain_source`.
         check: `connectors.evolution.check_contracts`.
+        settle: `connectors.settle.settle_change`.
         find_pending: `connectors.merge.pending_tables`.
         merge: `connectors.merge.merge_table`.
     """
 
     drain: Callable[..., DrainReport]
     check: Callable[[Settings], "ContractCheck"]
+    settle: Callable[..., Settlement]
     find_pending: Callable[[Settings], Sequence[TableName]]
     merge: Callable[..., MergeReport]
 
     @classmethod
     def plain(cls) -> Self:
         """The functions themselves."""
-        from connectors import drain, evolution, merge  # noqa: PLC0415 - start-up time of whoever brings other steps
+        from connectors import drain, evolution, merge, settle  # noqa: PLC0415 - start-up time of others' steps
 
-        return cls(drain.drain_source, evolution.check_contracts, merge.pending_tables, merge.merge_table)
+        return cls(
+            drain=drain.drain_source,
+            check=evolution.check_contracts,
+            settle=settle.settle_change,
+            find_pending=merge.pending_tables,
+            merge=merge.merge_table,
+        )
 
 
 def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: Steps | None = None) -> SyncReport:
@@ -80,6 +90,11 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
     steps = steps or Steps.plain()
     drained = steps.drain(settings, through_lsn=through_lsn)
     checked = steps.check(settings)
+    changed = checked.changed
+    settled = one_by_one(changed, lambda table: steps.settle(settings, table, changed[table]))
+    if settled:
+        again = steps.check(settings)
+        checked = replace(again, followed={**checked.followed, **again.followed})
     outcomes = one_by_one(steps.find_pending(settings), lambda table: steps.merge(settings, table, checked=checked))
     # A table that is held is said to be, also where nothing of it is pending.
-    return SyncReport(drained, checked, {**checked.held, **outcomes})
+    return SyncReport(drained, checked, succeeded(settled), {**checked.held, **outcomes, **failures(settled)})

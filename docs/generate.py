@@ -149,7 +149,8 @@ def evolution_page() -> str:
         "|---|---|---|",
     ]
     rows = POLICIES.values()
-    lines += [f"| {row.kind} | {'goes on' if row.is_followed else 'is held'} | {row.effect} |" for row in rows]
+    answers = {"followed": "goes on", "verified": "is compared", "held": "is held"}
+    lines += [f"| {row.kind} | {answers[row.answer]} | {row.effect} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ from connectors.sync import Outcomes, Steps, sync_source
 from flows.served import flow
 from tasks.artifacts import publish_drain, publish_freshness
 from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
-from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table
+from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table, settle_change
 from tasks.cost import Meter
 from tasks.events import emit_held, emit_moved
 from tasks.quality import measure_freshness
@@ -47,12 +47,14 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
         task = materializing(merge_table, silver, bronze, facts=partial(merged_facts, settings))
         return task(settings, table, checked=checked)
 
-    steps = Steps(drain, check_contracts, find_pending_tables, merge)
+    steps = Steps(
+        drain=drain, check=check_contracts, settle=settle_change, find_pending=find_pending_tables, merge=merge
+    )
     with turn_of(source):
         report = sync_source(settings, through_lsn=through_lsn, steps=steps)
     emit_held(source, {**report.checked.held, **held_in(report.outcomes)})
     emit_moved(source, report.outcomes)
-    publish_drain(report.drained, report.outcomes, meter.read())
+    publish_drain(report, meter.read())
     if report.outcomes:
         publish_freshness(source, *measure_freshness(settings))
     return report.merged()

@@ -12,10 +12,12 @@ from connectors.reports import (
     MergeReport,
     RebuildReport,
     ReplayReport,
+    Settlement,
     SourceLag,
     TableComparison,
     TableState,
 )
+from connectors.sync import SyncReport
 from tasks.cost import Cost
 
 _LEGEND = """\
@@ -47,16 +49,23 @@ class DbtNode:
         return self.status not in ("success", "pass", "warn", "no-op")
 
 
-def publish_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException], cost: Cost) -> None:
+def publish_drain(report: SyncReport, cost: Cost) -> None:
     """Shows what a run moved, per table, and what it cost."""
+    source = report.drained.source
     create_markdown_artifact(
-        render_drain(drained, outcomes, cost),
-        key=f"drain-{drained.source.replace('_', '-')}",
-        description=f"What the last run moved from {drained.source} to the lake.",
+        render_drain(report.drained, report.outcomes, cost, settled=report.settled),
+        key=f"drain-{source.replace('_', '-')}",
+        description=f"What the last run moved from {source} to the lake.",
     )
 
 
-def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport | BaseException], cost: Cost) -> str:
+def render_drain(
+    drained: DrainReport,
+    outcomes: Mapping[TableName, MergeReport | BaseException],
+    cost: Cost,
+    *,
+    settled: Sequence[Settlement] = (),
+) -> str:
     """Writes the page of a drain, in Markdown."""
     end = "" if drained.through_lsn == 0 else f", through LSN {format_lsn(drained.through_lsn)}"
     moved = (
@@ -69,6 +78,10 @@ def render_drain(drained: DrainReport, outcomes: Mapping[TableName, MergeReport 
         parts += [_table(head, [_row(table, outcome) for table, outcome in sorted(outcomes.items())]), _LEGEND]
     else:
         parts.append("Every table was up to date already.")
+    if settled:
+        head = ("table", "what came of it", "why", "rows", "seconds")
+        rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in settled]
+        parts += ["Tables whose definition changed were compared with their source:", _table(head, rows)]
     parts.append(_render_cost(cost))
     return "\n\n".join(parts)
 

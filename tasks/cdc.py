@@ -6,12 +6,12 @@ Connectors are imported by the task that runs: to deploy or to show a flow takes
 from typing import TYPE_CHECKING
 
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport
+from connectors.reports import DrainReport, MergeReport, Settlement
 from connectors.settings import Settings
 from tasks.policy import preset_task
 
 if TYPE_CHECKING:
-    from connectors.evolution import ContractCheck
+    from connectors.evolution import Change, ContractCheck
 
 
 @preset_task("drain {settings.cdc.source}")
@@ -36,6 +36,14 @@ def check_contracts(settings: Settings) -> "ContractCheck":
     from connectors import evolution  # noqa: PLC0415 - start-up time
 
     return evolution.check_contracts(settings)
+
+
+@preset_task("compare {table} after its definition changed")
+def settle_change(settings: Settings, table: TableName, change: "Change") -> Settlement:
+    """Compares a table whose definition changed with its source; reads it anew if it differs and is small enough."""
+    from connectors import settle  # noqa: PLC0415 - start-up time
+
+    return settle.settle_change(settings, table, change)
 
 
 @preset_task("merge {table}")

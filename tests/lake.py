@@ -45,6 +45,11 @@ def differences(settings, *tables):
     return {str(c.table): c.keys for c in reconcile_source(settings, tables or ("*.*",)) if c.mismatches}
 
 
+def with_cdc(settings, **changes):
+    """The settings, with others of capturing."""
+    return settings.model_copy(update={"cdc": settings.cdc.model_copy(update=changes)})
+
+
 def received(settings, table):
     """The events of a table, by its name in the change log, in stream order; None for a tombstone."""
     layout = LakeLayout(settings.lake.root, settings.cdc.source)

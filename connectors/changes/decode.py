@@ -53,7 +53,8 @@ def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_i
     """Returns the query that decodes messages of one table; tombstones are left out.
 
     Its columns: `batch, topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`;
-    `old_key` (JSON, of a changed primary key); `ends_snapshot` (of the last row that a snapshot read);
+    `transaction_id` (its lower 32 bits); `old_key` (JSON, of a changed primary key);
+    `ends_snapshot` (of the last row that a snapshot read);
     `was_read_beside` (a row that was read while changes went on to be captured);
     `strange_shape` (the row's columns, if some are not the contract's); value and keep flag of each column; with
     `both_images` also the values before the change, `b_` in front; `reason` of a rejection, or NULL.
@@ -91,6 +92,7 @@ WITH received AS (
             0
         ) AS _cdc_prev_commit_lsn,
         try_cast(event.source.lsn AS BIGINT) AS lsn,
+        try_cast(event.source.txId AS BIGINT) AS transaction_id,
         event.op AS _cdc_op,
         coalesce(event.source.snapshot IN ('last', 'last_in_data_collection'), FALSE) AS ends_snapshot,
         make_timestamptz(try_cast(event.source.ts_ms AS BIGINT) * {_MICROSECONDS}) AS _cdc_committed_at,
@@ -109,7 +111,7 @@ SELECT batch, topic_id, stream_partition, stream_offset,
     -- No change without an LSN has a position: it is not to be taken for one at the very beginning.
     CASE WHEN lsn IS NOT NULL OR _cdc_op = 'r' THEN _cdc_epoch END AS _cdc_epoch,
     _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op, _cdc_committed_at,
-    old_key, ends_snapshot, was_read_beside, strange_shape,
+    transaction_id, old_key, ends_snapshot, was_read_beside, strange_shape,
     {_outputs(columns, both_images=both_images)},
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed

@@ -1,18 +1,21 @@
 """What becomes of a table in the lake when its definition changes at the source.
 
-A change is followed where silver's rows stay right without reading the source again. Any other holds the table, alone,
-until it is read anew (`lakehouse resync`).
+A change is followed where silver's rows stay right without reading the source again. Where the catalogue can't tell,
+the rows are compared with the source's first. Any other change holds the table, alone, until it is read anew.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
 from connectors.postgres.checks import RESERVED_PREFIX
-from connectors.postgres.contracts import ColumnContract, TableContract
+from connectors.postgres.contracts import ColumnContract, Fingerprint, TableContract
 from connectors.postgres.types import rule_for
+
+Answer = Literal["followed", "verified", "held"]
 
 FILLABLE = frozenset(
     {"int2", "int4", "int8", "bool", "float4", "float8", "numeric", "date", "timestamp", "timestamptz"}
@@ -22,6 +25,11 @@ FILLABLE = frozenset(
 
 # Years 1 to 9999, as the rules of these types have it; infinity is none.
 _MOMENTS = ("date", "timestamp", "timestamptz")
+_CAREFUL: tuple[Answer, ...] = ("followed", "verified", "held")
+# `typtype` of an enum.
+_ENUM = "/e"
+# PostgreSQL takes the value of one for that of the other as it is, and writes both alike.
+_TEXTS = frozenset({"text", "varchar"})
 _MOMENT = re.compile(r"(?!0000)[0-9]{4}-[^B]*")
 
 
@@ -31,45 +39,69 @@ class Policy:
 
     Attributes:
         kind: Name of the change.
-        is_followed: Silver follows by itself; else the table is held.
+        answer: Silver follows by itself; or it does so once its rows were compared with the source's; or the table is
+            held until it is read anew.
         effect: What that means for silver's rows, or why it can't follow.
     """
 
     kind: str
-    is_followed: bool
+    answer: Answer
     effect: str
 
 
 POLICIES = {
     policy.kind: policy
     for policy in (
-        Policy("column added", True, "the column is added; rows from before have NULL"),
-        Policy("column added with a constant", True, "the column is added; rows from before get the constant"),
+        Policy("column added", "followed", "the column is added; rows from before have NULL"),
+        Policy("column added with a constant", "followed", "the column is added; rows from before get the constant"),
         Policy(
             "column added with values of their own",
-            False,
-            "no event says what rows from before hold; or it is a constant that silver can't hold, or of a type "
-            "like bytea",
+            "held",
+            "rows from before hold a constant that silver can't hold, or of a type like bytea, or another one in each "
+            "partition",
         ),
         Policy(
             "column name taken",
-            False,
+            "held",
             "it differs only in letter case from one that silver has, or begins like ours: no reader tells them apart. "
             "Rename it at the source first",
         ),
-        Policy("column dropped", True, "the column stays, with NULL in every row that is written from then on"),
-        Policy("column renamed", False, "no event says so; to go on, values of the old name would have to move"),
-        Policy("column made anew", False, "its old values are gone at the source, and no event says so"),
-        Policy("type changed, read as before", True, "nothing: the values arrive and are kept as they were"),
-        Policy("type changed", False, "values of the old and of the new type look alike in the stream"),
-        Policy("NOT NULL set or dropped", True, "nothing: any column of silver may be NULL"),
-        Policy("enum value added", True, "nothing: enums are text"),
-        Policy("key changed", False, "rows are told apart in another way from then on"),
-        Policy("replica identity changed", True, "nothing, while the key stays; what a change leaves out is known"),
-        Policy("table made anew", False, "no event says that the rows of the old table are gone"),
-        Policy("table dropped", True, "the table stays as it was; nothing arrives any more"),
-        Policy("table taken from the publication", False, "changes are missed from then on"),
-        Policy("table added", True, "`lakehouse source register` captures it and reads the rows that are there"),
+        Policy("column dropped", "followed", "the column stays, with NULL in every row that is written from then on"),
+        Policy("column renamed", "held", "no event says so; to go on, values of the old name would have to move"),
+        Policy("column made anew", "held", "its old values are gone at the source, and no event says so"),
+        Policy("type changed, read as before", "followed", "nothing: the values arrive and are kept as they were"),
+        Policy(
+            "type changed, maybe written otherwise",
+            "verified",
+            "the values that were there may read otherwise from then on, as a cidr does that became an inet",
+        ),
+        Policy("type changed", "held", "values of the old and of the new type look alike in the stream"),
+        Policy("NOT NULL set or dropped", "followed", "nothing: any column of silver may be NULL"),
+        Policy("default set or dropped", "followed", "nothing: rows that are written have their values in the stream"),
+        Policy("enum value added", "followed", "nothing: enums are text"),
+        Policy(
+            "type altered", "verified", "a label of an enum, or an attribute of a composite type, changed in all rows"
+        ),
+        Policy("key changed", "held", "rows are told apart in another way from then on"),
+        Policy(
+            "replica identity changed", "verified", "the key stays; what changes left out meanwhile may not be known"
+        ),
+        Policy(
+            "table rewritten",
+            "verified",
+            "VACUUM FULL changes no value, ALTER TYPE or SET EXPRESSION may change all of them, and no event says so",
+        ),
+        Policy("partition attached or detached", "verified", "its rows came or went with it, and no event says so"),
+        Policy("publication altered", "verified", "changes may have been missed until it was as before"),
+        Policy(
+            "definition touched",
+            "verified",
+            "something was altered, and maybe altered back: what was written between may have gone elsewhere",
+        ),
+        Policy("table made anew", "held", "no event says that the rows of the old table are gone"),
+        Policy("table dropped", "followed", "the table stays as it was; nothing arrives any more"),
+        Policy("table taken from the publication", "held", "changes are missed from then on"),
+        Policy("table added", "followed", "`lakehouse source register` captures it and reads the rows that are there"),
     )
 }
 
@@ -87,9 +119,9 @@ class Difference:
     what: str
 
     @property
-    def is_followed(self) -> bool:
-        """Whether silver follows by itself."""
-        return POLICIES[self.kind].is_followed
+    def answer(self) -> Answer:
+        """What is done about it."""
+        return POLICIES[self.kind].answer
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.what}" if self.what else self.kind
@@ -98,6 +130,26 @@ class Difference:
 def differences(old: TableContract, new: TableContract, *, kept: Iterable[str] = ()) -> list[Difference]:
     """Returns how a table's definition changed; `kept` are columns that silver has besides, of earlier definitions."""
     return list(_differences(old, new, {*kept, *(c.name for c in old.columns)}))
+
+
+def answer_to(found: Iterable[Difference]) -> Answer:
+    """What is done about a table with several changes: of each, the most careful answer."""
+    return max((difference.answer for difference in found), key=_CAREFUL.index, default="followed")
+
+
+def with_memory(contract: TableContract, known: TableContract) -> TableContract:
+    """Returns a contract with what the catalogue forgets, and what is true of the table all the same.
+
+    What rows from before a column hold is gone when the table is rewritten; events from before the column are still to
+    be read. Values that were moved out of line stay there whatever becomes of the column's storage.
+    """
+    before = {(c.number, c.name): c for c in known.columns}
+    columns = []
+    for column in contract.columns:
+        was = before.get((column.number, column.name), column)
+        kept = {"fill": was.fill, "fill_known": was.fill_known, "toastable": was.toastable or column.toastable}
+        columns.append(column.model_copy(update=kept))
+    return contract.model_copy(update={"columns": tuple(columns)})
 
 
 def is_taken(name: str, names: Iterable[str]) -> bool:
@@ -139,7 +191,7 @@ def _differences(old: TableContract, new: TableContract, kept: set[str]) -> Iter
         yield Difference("key changed", f"{', '.join(old.key) or 'none'} -> {', '.join(new.key) or 'none'}")
     if old.replica_identity != new.replica_identity:
         yield Difference("replica identity changed", f"{old.replica_identity} -> {new.replica_identity}")
-    for number in before.keys() & after.keys():
+    for number in sorted(before.keys() & after.keys()):
         yield from _changes_of(before[number], after[number])
     gone = {c.name for n, c in before.items() if n not in after}
     come = [c for n, c in after.items() if n not in before]
@@ -148,14 +200,72 @@ def _differences(old: TableContract, new: TableContract, kept: set[str]) -> Iter
         Difference("column name taken" if is_taken(c.name, names) else _kind_of_added(c, gone), c.name) for c in come
     )
     yield from (Difference("column dropped", name) for name in sorted(gone - {c.name for c in come}))
+    yield from _unseen(old, new, added=[c.number for c in come])
+
+
+def _unseen(old: TableContract, new: TableContract, *, added: list[int]) -> Iterator[Difference]:
+    """What only the fingerprints tell."""
+    was, now = old.fingerprint, new.fingerprint
+    if was is None or now is None:
+        if was != now:
+            yield Difference("definition touched", "an earlier release recorded less of it")
+        return
+    found = [*_of_members(old, was, now), *_of_types(was, now)]
+    if was.publication != now.publication:
+        found.append(Difference("publication altered", ""))
+    columns = {c.number: c for c in old.columns}
+    for column in new.columns:
+        number = column.number
+        if number in columns and was.defaults.get(number) != now.defaults.get(number):
+            found.append(Difference("default set or dropped", column.name))
+        elif columns.get(number) == column and was.modifiers.get(number) != now.modifiers.get(number):
+            # As of a varchar, of which the contract knows no length; where its values change, the table is rewritten.
+            found.append(Difference("type changed, read as before", column.name))
+        # Where the contracts differ, what was altered is told already.
+        elif columns.get(number) == column and was.columns.get(number) != now.columns.get(number):
+            found.append(Difference("definition touched", column.name))
+    # Whoever adds a column, or rewrites the table, changes the table's own row, too.
+    is_told = now.relation in {now.columns.get(number) for number in added} or answer_to(found) != "followed"
+    if was.relation != now.relation and not is_told:
+        found.append(Difference("definition touched", ""))
+    yield from found
+
+
+def _of_members(old: TableContract, was: Fingerprint, now: Fingerprint) -> Iterator[Difference]:
+    before, after = ({m.oid: m for m in f.members} for f in (was, now))
+    both = before.keys() & after.keys()
+    if any(before[oid].file != after[oid].file for oid in both):
+        yield Difference("table rewritten", "")
+    if any(before[oid].identity != after[oid].identity for oid in both - {old.oid}):
+        yield Difference("replica identity changed", "of a partition")
+    if {(m.oid, m.attached) for m in was.members} != {(m.oid, m.attached) for m in now.members}:
+        yield Difference("partition attached or detached", "")
+
+
+def _of_types(was: Fingerprint, now: Fingerprint) -> Iterator[Difference]:
+    """What became of types that are used before and after; that a column got another type is told by the column."""
+    for type_name in sorted(was.types.keys() & now.types.keys()):
+        before, after = set(was.types[type_name]), set(now.types[type_name])
+        if before < after and type_name.endswith(_ENUM):
+            yield Difference("enum value added", "")
+        elif before != after:
+            yield Difference("type altered", "")
 
 
 def _changes_of(old: ColumnContract, new: ColumnContract) -> Iterator[Difference]:
     if (old.type_name, old.precision, old.scale) != (new.type_name, new.precision, new.scale):
-        same = rule_for(old) == rule_for(new) is not None
-        yield Difference("type changed, read as before" if same else "type changed", new.name)
+        yield Difference(_kind_of_type_change(old, new), new.name)
     if old.nullable != new.nullable:
         yield Difference("NOT NULL set or dropped", new.name)
+    if old.toastable != new.toastable:
+        yield Difference("definition touched", new.name)
+
+
+def _kind_of_type_change(old: ColumnContract, new: ColumnContract) -> str:
+    if rule_for(old) is None or rule_for(old) != rule_for(new):
+        return "type changed"
+    alike = old.type_name == new.type_name or {old.type_name, new.type_name} <= _TEXTS
+    return "type changed, read as before" if alike else "type changed, maybe written otherwise"
 
 
 def _kind_of_added(column: ColumnContract, gone: set[str]) -> str:

@@ -76,6 +76,11 @@ class LakeLayout:
         return f"{self.root}/bronze/{self.source}/epochs"
 
     @property
+    def verdicts(self) -> str:
+        """Which tables were found to differ from their source."""
+        return f"{self.root}/bronze/{self.source}/verdicts"
+
+    @property
     def backfills(self) -> str:
         """What became of every partition of every backfill."""
         return f"{self.root}/backfills/{self.source}/partitions"
@@ -97,6 +102,10 @@ class LakeLayout:
     def rebuild(self, table: TableName) -> str:
         """Where a silver table is made anew, until it takes the old one's place."""
         return f"{self.root}/silver/{self.source}~rebuild/{folder(table.schema)}/{folder(table.name)}"
+
+    def trial(self, table: TableName) -> str:
+        """Where pending changes are merged into a copy of a silver table, to compare it with its source."""
+        return f"{self.root}/silver/{self.source}~trial/{folder(table.schema)}/{folder(table.name)}"
 
     def snapshot(self, table: TableName) -> str:
         """What a silver table was when bronze was trimmed: a rebuild begins with it."""

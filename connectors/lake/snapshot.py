@@ -4,7 +4,7 @@ DuckDB reads the data files itself: its `delta` extension would have to be downl
 rejects merged files, in which one column comes in two string types.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -12,9 +12,10 @@ from deltalake import DeltaTable
 from deltalake.schema import PrimitiveType
 
 from connectors.errors import ConfigurationError, ContractMismatch
-from connectors.lake.contract_log import latest_contracts
+from connectors.lake.contract_log import ContractVersion, contract_versions
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.lake.storage import data_files, open_table
+from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
 
 SCHEMA = "silver"
@@ -45,12 +46,14 @@ class PinnedTable:
         version: Version of the Delta table.
         files: Addresses of the data files that make up this version.
         columns: Names of all columns with their DuckDB types, in order.
+        dropped: Those that the source has no more.
     """
 
     table: TableName
     version: int
     files: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    dropped: frozenset[str] = frozenset()
 
     @property
     def is_history(self) -> bool:
@@ -79,13 +82,21 @@ class PinnedTable:
         return f"SELECT {cast} FROM ({rows})"
 
     def _current_of_history(self) -> str:
-        """Query of the rows that came into being more often than they went away, each as often as it is left over."""
-        names = ", ".join(quote_identifier(name) for name, _ in self.columns if not name.startswith("_cdc_"))
-        counted = f"SELECT {names}, sum(_cdc_weight)::BIGINT AS _cdc_count FROM ({self.rows()}) GROUP BY ALL"
-        return (
-            f"SELECT counted.* EXCLUDE (_cdc_count) FROM ({counted} HAVING _cdc_count > 0) AS counted,"
-            " range(_cdc_count)"
+        """Query of the rows that came into being more often than they went away, each as often as it is left over.
+
+        A row that went away after a column was dropped does not say what it had there: nobody can tell which rows are
+        left by their values in it.
+        """
+        own = [(name, kind) for name, kind in self.columns if not name.startswith("_cdc_")]
+        values = ", ".join(
+            f"CAST(NULL AS {kind}) AS {quote_identifier(name)}" if name in self.dropped else quote_identifier(name)
+            for name, kind in own
         )
+        live = ((quote_identifier(name), kind) for name, kind in own if name not in self.dropped)
+        bits = exact_groups(name for name, kind in live if kind in ("FLOAT", "DOUBLE"))
+        rows = f"SELECT {values}{bits}, sum(_cdc_weight)::BIGINT AS _cdc_count FROM ({self.rows()}) GROUP BY ALL"
+        named = ", ".join(f"counted.{quote_identifier(name)}" for name, _ in own)
+        return f"SELECT {named} FROM ({rows} HAVING _cdc_count > 0) AS counted, range(_cdc_count)"
 
 
 @dataclass(frozen=True)
@@ -111,8 +122,13 @@ def pin_silver(root: str, source: str, tables: Iterable[TableName] | None = None
         tables: Which tables, by default all that were ever captured; one that was never written is left out.
     """
     layout = LakeLayout(root, source)
-    names = latest_contracts(layout) if tables is None else tables
-    return SilverSnapshot(tuple(_pin(layout, names)))
+    versions = contract_versions(layout)
+    return SilverSnapshot(tuple(_pin(layout, versions if tables is None else tables, versions)))
+
+
+def exact_groups(floats: Iterable[str]) -> str:
+    """Returns what to group by besides the columns, of which these are floats, to keep -0.0 apart from 0.0."""
+    return "".join(f", {name}::VARCHAR" for name in floats)
 
 
 def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapshot) -> None:
@@ -134,19 +150,24 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
             connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{quote_identifier(name)} AS {query}")
 
 
-def pin_table(name: TableName, uri: str, table: DeltaTable) -> PinnedTable:
-    """Remembers what an opened silver table holds."""
+def pin_table(name: TableName, uri: str, table: DeltaTable, contract: TableContract | None = None) -> PinnedTable:
+    """Remembers what an opened silver table holds; its newest contract tells which of its columns were dropped."""
     columns = tuple((field.name, _duckdb_type(name, field.type)) for field in table.schema().fields)
     files = tuple(file["path"] for file in data_files(uri, table))
-    return PinnedTable(name, table.version(), files, columns)
+    live = {c.name for c in contract.columns} if contract else {name for name, _ in columns}
+    dropped = frozenset(name for name, _ in columns if name not in live and not name.startswith("_cdc_"))
+    return PinnedTable(name, table.version(), files, columns, dropped)
 
 
-def _pin(layout: LakeLayout, names: Iterable[TableName]) -> Iterator[PinnedTable]:
+def _pin(
+    layout: LakeLayout, names: Iterable[TableName], versions: Mapping[TableName, Sequence[ContractVersion]]
+) -> Iterator[PinnedTable]:
     for name in sorted(names):
         uri = layout.silver(name)
         table = open_table(uri)
         if table is not None:
-            yield pin_table(name, uri, table)
+            known = versions.get(name)
+            yield pin_table(name, uri, table, known[-1].contract if known else None)
 
 
 def _duckdb_type(table: TableName, delta_type: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.postgres.connection import Connection
-from connectors.postgres.contracts import ColumnContract, ReplicaIdentity, TableContract
+from connectors.postgres.contracts import ColumnContract, Fingerprint, Member, ReplicaIdentity, TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.patterns import select
 
@@ -14,6 +14,8 @@ _PRECISE_TYPES = ("time", "timetz", "timestamp", "timestamptz", "bit")
 # PostgreSQL moves no value out of line that takes no more than 24 bytes, 8 of which a bit string needs for itself.
 _INLINE_BITS = 128
 PUBLISHES_GENERATED_COLUMNS = 180000
+# What `initdb` made has smaller ones.
+_FIRST_OWN_OID = 16384
 
 # A partitioned table stands for its partitions; tables of extensions belong to the extension.
 _TABLES = """
@@ -25,13 +27,14 @@ _TABLES = """
                       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 """
 
+# One statement, as it sees all of the catalogue at one moment; functions like `pg_partition_tree` would see it later.
 # `base` walks from a domain to what it is made of; its innermost row has the type that travels.
 # A key that is checked at commit is none: until then two rows may share it.
 # A type keeps its bare name if PostgreSQL or an extension brought it: a type of the user's own
 # may be called `date` and must not be taken for PostgreSQL's.
 _COLUMNS = """
     WITH RECURSIVE wanted AS (
-        SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relowner
+        SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relowner, c.relfilenode, c.xmin AS changed
         FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w(schema, name)
         JOIN pg_namespace n ON n.nspname = w.schema
         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
@@ -63,11 +66,25 @@ _COLUMNS = """
         ORDER BY b.attrelid, b.attnum, b.depth DESC
     ), members AS (
         -- What is updated is a table or a partition, so each of them must have an identity.
-        SELECT w.oid AS root, m.relreplident, m.oid
-        FROM wanted w
-        CROSS JOIN LATERAL (SELECT relid FROM pg_partition_tree(w.oid)
-                            WHERE isleaf UNION SELECT w.oid) p(relid)
-        JOIN pg_class m ON m.oid = p.relid
+        SELECT w.oid AS root, w.oid, w.relkind, w.relreplident, w.relfilenode, 0::bigint AS attached FROM wanted w
+        UNION ALL
+        SELECT m.root, c.oid, c.relkind, c.relreplident, c.relfilenode, i.xmin::text::bigint
+        FROM members m JOIN pg_inherits i ON i.inhparent = m.oid
+        JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    ), used AS (
+        -- Types that a value depends on, without PostgreSQL's own, which never change.
+        SELECT a.attrelid, a.atttypid AS type
+        FROM wanted JOIN pg_attribute a ON a.attrelid = wanted.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE a.atttypid >= %(first_oid)s
+        UNION
+        SELECT u.attrelid, part.type
+        FROM used u JOIN pg_type t ON t.oid = u.type
+        CROSS JOIN LATERAL (
+            SELECT t.typelem UNION ALL SELECT t.typbasetype
+            UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+            UNION ALL SELECT p.atttypid FROM pg_attribute p WHERE p.attrelid = t.typrelid AND p.attnum > 0
+        ) AS part(type)
+        WHERE part.type >= %(first_oid)s
     )
     SELECT w.nspname, w.relname, w.oid::bigint, w.relreplident,
            (SELECT bool_and(CASE m.relreplident
@@ -76,7 +93,7 @@ _COLUMNS = """
                 ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid AND i.indimmediate
                              AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
                 END AND m.relreplident = w.relreplident)
-            FROM members m WHERE m.root = w.oid) AS identified,
+            FROM members m WHERE m.root = w.oid AND (m.relkind = 'r' OR m.oid = w.oid)) AS identified,
            w.relkind = 'p' AS partitioned,
            EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = w.oid AND w.relkind = 'r') AS has_children,
            has_schema_privilege(w.nspname, 'USAGE') AND has_table_privilege(w.oid, 'SELECT') AS readable,
@@ -89,11 +106,31 @@ _COLUMNS = """
                  WHERE i.indrelid = w.oid AND u.at <= i.indnkeyatts AND i.indimmediate
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
+           w.changed::text::bigint AS relation,
+           (SELECT jsonb_agg(jsonb_build_array(m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached)
+                             ORDER BY m.oid)
+            FROM members m WHERE m.root = w.oid) AS members,
+           (SELECT jsonb_object_agg(concat(u.type, '/', t.typtype), ARRAY(
+                SELECT concat_ws(' ', e.xmin, e.enumlabel) FROM pg_enum e WHERE e.enumtypid = t.oid
+                UNION ALL
+                SELECT concat_ws(' ', p.xmin, p.attnum) FROM pg_attribute p
+                WHERE p.attrelid = t.typrelid AND p.attnum > 0))
+            FROM used u JOIN pg_type t ON t.oid = u.type WHERE u.attrelid = w.oid AND t.typtype IN ('e', 'c')) AS types,
+           (SELECT concat_ws('/', p.oid, p.xmin, r.oid, r.xmin)
+            FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+            WHERE p.pubname = %(publication)s AND r.prrelid = w.oid) AS publication,
            a.attname, a.attnum, a.attnotnull, a.attstorage, a.attgenerated, a.attndims, c.type_name, c.modifier,
            c.domain, a.atthasdef AND a.attgenerated = '' AND NOT a.attnotnull AS defaulted,
-           -- A constant default of an added column stands in the catalogue, not in the rows from before.
-           CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END AS fill,
-           a.atthasmissing OR NOT (a.atthasdef OR a.attidentity <> '') AS fill_known
+           a.xmin::text::bigint AS changed, a.atttypmod,
+           (SELECT d.xmin::text::bigint FROM pg_attrdef d
+            WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) AS "default",
+           -- A constant default of an added column stands in the catalogue, not in the rows from before; of a
+           -- partitioned table, in that of each partition.
+           CASE WHEN w.relkind = 'p' THEN ARRAY(
+                    SELECT DISTINCT CASE WHEN l.atthasmissing THEN (l.attmissingval::text::text[])[1] END
+                    FROM members m JOIN pg_attribute l ON l.attrelid = m.oid AND l.attname = a.attname
+                    WHERE m.root = w.oid AND m.relkind = 'r')
+                ELSE ARRAY[CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END] END AS fills
     FROM wanted w
     LEFT JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN columns c ON c.attrelid = a.attrelid AND c.attnum = a.attnum
@@ -152,11 +189,25 @@ def list_tables(connection: Connection, patterns: Sequence[str] = ("*.*",)) -> l
     return select(patterns, (TableName(*row) for row in connection.execute(_TABLES)))
 
 
-def read_tables(connection: Connection, tables: Iterable[TableName]) -> list[CatalogTable]:
-    """Reads contracts and readiness of tables in one query, sorted by name."""
+def read_tables(
+    connection: Connection, tables: Iterable[TableName], *, publication: str | None = None
+) -> list[CatalogTable]:
+    """Reads contracts and readiness of tables in one query, sorted by name.
+
+    Args:
+        connection: To the source.
+        tables: Which tables; one that does not exist is left out.
+        publication: Name of the publication whose facts belong to a table's fingerprint.
+    """
     wanted = list(tables)
     cursor = connection.execute(
-        _COLUMNS, {"schemas": [table.schema for table in wanted], "names": [table.name for table in wanted]}
+        _COLUMNS,
+        {
+            "schemas": [table.schema for table in wanted],
+            "names": [table.name for table in wanted],
+            "publication": publication,
+            "first_oid": _FIRST_OWN_OID,
+        },
     )
     names = [column.name for column in cursor.description or ()]
     rows: dict[TableName, list[dict[str, Any]]] = {}
@@ -167,9 +218,11 @@ def read_tables(connection: Connection, tables: Iterable[TableName]) -> list[Cat
     return [_table(name, columns, publishes_generated=publishes_generated) for name, columns in rows.items()]
 
 
-def read_contracts(connection: Connection, tables: Iterable[TableName]) -> list[TableContract]:
-    """Reads the contracts of tables, sorted by name."""
-    return [table.contract for table in read_tables(connection, tables)]
+def read_contracts(
+    connection: Connection, tables: Iterable[TableName], *, publication: str | None = None
+) -> list[TableContract]:
+    """Reads the contracts of tables, sorted by name; see `read_tables`."""
+    return [table.contract for table in read_tables(connection, tables, publication=publication)]
 
 
 def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: bool) -> CatalogTable:
@@ -183,6 +236,7 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
         key=tuple(head["key"]),
         replica_identity=_IDENTITIES[head["relreplident"]],
         oid=head["oid"],
+        fingerprint=_fingerprint(head, columns),
     )
     return CatalogTable(
         contract=contract,
@@ -198,6 +252,18 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
     )
 
 
+def _fingerprint(head: dict[str, Any], columns: list[dict[str, Any]]) -> Fingerprint:
+    return Fingerprint(
+        relation=head["relation"],
+        members=tuple(Member(*member) for member in head["members"]),
+        columns={row["attnum"]: row["changed"] for row in columns},
+        modifiers={row["attnum"]: row["atttypmod"] for row in columns},
+        defaults={row["attnum"]: row["default"] for row in columns if row["default"] is not None},
+        types={name: tuple(sorted(parts)) for name, parts in (head["types"] or {}).items()},
+        publication=head["publication"] or "",
+    )
+
+
 def _column(row: dict[str, Any]) -> ColumnContract:
     precision, scale = decode_modifier(row["type_name"], row["modifier"])
     return ColumnContract(
@@ -209,6 +275,6 @@ def _column(row: dict[str, Any]) -> ColumnContract:
         nullable=not row["attnotnull"],
         toastable=row["attstorage"] != "p" and not (row["type_name"] == "bit" and (precision or 0) <= _INLINE_BITS),
         number=row["attnum"],
-        fill=row["fill"],
-        fill_known=row["fill_known"],
+        fill=row["fills"][0] if len(row["fills"]) == 1 else None,
+        fill_known=len(row["fills"]) <= 1,
     )

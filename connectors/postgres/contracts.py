@@ -1,6 +1,6 @@
 """Table contracts: the columns, key and types of a captured table, as the catalogue has them."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,7 +25,7 @@ class ColumnContract(BaseModel):
         toastable: Whether a value may be stored out of line, so that an update can arrive without it.
         number: `pg_attribute.attnum`: a renamed column keeps it, one that is made anew gets another.
         fill: What rows that were there before the column hold, as PostgreSQL writes it; None: NULL.
-        fill_known: False where each of those rows got a value of its own.
+        fill_known: False where partitions have different ones.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +42,50 @@ class ColumnContract(BaseModel):
     fill_known: bool = True
 
 
+class Member(NamedTuple):
+    """A table, or one of its partitions.
+
+    Attributes:
+        oid: `pg_class.oid`.
+        file: `pg_class.relfilenode`: one that is rewritten gets another.
+        identity: `pg_class.relreplident`.
+        attached: `xmin` in `pg_inherits`; 0 of the table itself.
+    """
+
+    oid: int
+    file: int
+    identity: str
+    attached: int
+
+
+class Fingerprint(BaseModel):
+    """What else the catalogue says that a table's values, or its way into the stream, depend on.
+
+    Each number is the `xmin` of a row of the catalogue: it is another one after any change of that row, also after one
+    that was undone.
+
+    Attributes:
+        relation: The table's row in `pg_class`.
+        members: The table and its partitions.
+        columns: Rows in `pg_attribute`, by number of the column.
+        modifiers: `atttypmod`, by number of the column.
+        defaults: Rows in `pg_attrdef`, by number of the column; of a generated column, its expression.
+        types: The labels of the enums and the attributes of the composite types that the table uses, each with the
+            `xmin` of its row; by `oid/typtype`.
+        publication: `oid/xmin` of the publication and of the table's row in it; empty: it is not in it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    relation: int
+    members: tuple[Member, ...]
+    columns: dict[int, int]
+    modifiers: dict[int, int]
+    defaults: dict[int, int]
+    types: dict[str, tuple[str, ...]]
+    publication: str
+
+
 class TableContract(BaseModel):
     """One table.
 
@@ -52,6 +96,7 @@ class TableContract(BaseModel):
         key: Names of the columns that identify a row in the stream, in key order; empty: none.
         replica_identity: What an update or delete says of the old row.
         oid: `pg_class.oid`: a table that is made anew gets another.
+        fingerprint: What else the catalogue says; None: it was recorded by a release that did not ask.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +107,7 @@ class TableContract(BaseModel):
     key: tuple[str, ...]
     replica_identity: ReplicaIdentity = "default"
     oid: int = 0
+    fingerprint: Fingerprint | None = None
 
     @property
     def table(self) -> TableName:

@@ -78,6 +78,17 @@ def has_rows(connection: Connection, table: TableName) -> bool:
     return connection.execute(query).fetchone() is not None
 
 
+def has_more_rows(connection: Connection, table: TableName, number: int) -> bool:
+    """Whether a table has more rows than a number; counts no further."""
+    query = sql.SQL("SELECT FROM {} OFFSET %s LIMIT 1").format(sql.Identifier(table.schema, table.name))
+    return connection.execute(query, (number,)).fetchone() is not None
+
+
+def current_snapshot(connection: Connection) -> str:
+    """Which transactions the connection's transaction sees, as `xmin:xmax:xid,xid`."""
+    return _scalar(connection, "SELECT pg_current_snapshot()::text")
+
+
 def read_identity(connection: Connection) -> ServerIdentity:
     """Reads which server and timeline the connection is to."""
     system = _scalar(connection, "SELECT system_identifier::text FROM pg_control_system()")
@@ -173,25 +184,27 @@ def ensure_publication(connection: Connection, publication: str, tables: Sequenc
     Raises:
         SourceNotReady: There is a publication of that name which is not ours.
     """
-    published = narrowed_tables(connection, publication)
-    if published == dict.fromkeys(tables, ""):
-        _require_ours(connection, publication)
-        return False
     name = quote_identifier(publication)
     listed = ", ".join(f"TABLE ONLY {table.quoted}" for table in sorted(tables))
     options = "publish_via_partition_root = true"
     if connection.info.server_version >= PUBLISHES_GENERATED_COLUMNS:
         options += ", publish_generated_columns = stored"
+    published = narrowed_tables(connection, publication)
+    if published is not None:
+        _require_ours(connection, publication)
+    # Each only where it is needed: whatever alters the publication is looked into by the next drain.
+    needed = {
+        f"CREATE PUBLICATION {name} FOR {listed} WITH ({options})": published is None,
+        f"COMMENT ON PUBLICATION {name} IS '{_PUBLICATION_COMMENT}'": published is None,
+        f"ALTER PUBLICATION {name} SET {listed}": published is not None and published != dict.fromkeys(tables, ""),
+        f"ALTER PUBLICATION {name} SET (publish = '{_OPERATIONS}', {options})": any((published or {}).values()),
+    }
     with connection.transaction():
         connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        if published is None:
-            connection.execute(f"CREATE PUBLICATION {name} FOR {listed} WITH ({options})")
-            connection.execute(f"COMMENT ON PUBLICATION {name} IS '{_PUBLICATION_COMMENT}'")
-        else:
-            _require_ours(connection, publication)
-            connection.execute(f"ALTER PUBLICATION {name} SET {listed}")
-            connection.execute(f"ALTER PUBLICATION {name} SET (publish = '{_OPERATIONS}', {options})")
-    return True
+        for statement, is_needed in needed.items():
+            if is_needed:
+                connection.execute(statement)
+    return any(needed.values())
 
 
 def drop_publication(connection: Connection, publication: str) -> bool:

@@ -12,7 +12,6 @@ from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import quote_identifier
 from connectors.quality.canonical import canonical, quoted
 
-WEIGHT_COLUMN = "_cdc_weight"
 SAMPLE_CHARACTERS = 60
 
 
@@ -52,7 +51,6 @@ class Checksums:
         texts: Canonical text of each column, quoted, by column in the order of names.
         key: Columns that identify a row; empty: none do.
         labels: What names a row to a reader: a text per key column, or a sample of the whole row.
-        weight: How often a row counts.
         dialect: The engine's.
     """
 
@@ -60,27 +58,23 @@ class Checksums:
     texts: Mapping[str, str]
     key: tuple[str, ...]
     labels: tuple[str, ...]
-    weight: str
     dialect: _Dialect
 
     def row_count(self) -> str:
         """Statement for the number of rows."""
-        return f"SELECT coalesce(sum({self.weight}), 0) FROM {self.relation} AS r"
+        return f"SELECT count(*) FROM {self.relation} AS r"
 
     def buckets(self, count: int) -> str:
         """Statement for (bucket, rows, sum of digests) of every bucket."""
-        return (
-            f"SELECT {self._bucket(count)}, sum(weight), sum(weight * digest)"
-            f" FROM ({self._hashed()}) AS hashed GROUP BY 1"
-        )
+        return f"SELECT {self._bucket(count)}, count(*), sum(digest) FROM ({self._hashed()}) AS hashed GROUP BY 1"
 
     def rows(self, count: int, buckets: Iterable[int]) -> str:
         """Statement for (match, rows, sum of digests, label) of every key in some buckets, in the order of `match`."""
         chosen = ", ".join(map(str, sorted(buckets)))
         label = self.dialect.list.format(", ".join(self.labels))
         return (
-            f"SELECT match, sum(weight), sum(weight * digest), min(label) FROM ({self._hashed(f'{label} AS label')})"
-            f" AS hashed WHERE {self._bucket(count)} IN ({chosen}) GROUP BY match HAVING sum(weight) <> 0"
+            f"SELECT match, count(*), sum(digest), min(label) FROM ({self._hashed(f'{label} AS label')})"
+            f" AS hashed WHERE {self._bucket(count)} IN ({chosen}) GROUP BY match"
             f" ORDER BY {self.dialect.order.format('match')}"
         )
 
@@ -96,7 +90,7 @@ class Checksums:
         row = self._joined(tuple(self.texts))
         match = self.dialect.md5.format(self._joined(self.key)) if self.key else self.dialect.md5.format(row)
         digest = self.dialect.digest.format(self.dialect.md5.format(row))
-        names = (f"{match} AS match", f"{digest} AS digest", f"{self.weight} AS weight", *more)
+        names = (f"{match} AS match", f"{digest} AS digest", *more)
         return f"SELECT {', '.join(names)} FROM {self.relation} AS r"
 
     def _bucket(self, count: int) -> str:
@@ -118,7 +112,6 @@ def source_checksums(contract: TableContract) -> Checksums:
         texts=texts,
         key=contract.key,
         labels=tuple(f"r.{quote_identifier(name)}::text" for name in contract.key) or (_sample(row),),
-        weight="1",
         dialect=_POSTGRES,
     )
 
@@ -128,7 +121,7 @@ def silver_checksums(contract: TableContract, *, relation: str, stored: Mapping[
 
     Args:
         contract: The source table's.
-        relation: What to read: the current rows, or the whole history of a table without key.
+        relation: What to read: the current rows.
         stored: DuckDB's type of every column of the relation, by name.
     """
     texts = {}
@@ -149,7 +142,6 @@ def silver_checksums(contract: TableContract, *, relation: str, stored: Mapping[
         texts=texts,
         key=contract.key,
         labels=labels or (_sample(row),),
-        weight=f"r.{WEIGHT_COLUMN}" if WEIGHT_COLUMN in stored else "1",
         dialect=_DUCKDB,
     )
 

@@ -79,7 +79,7 @@ def compare_table(
         contract: The table's contract, as the source's catalogue has it now.
         source: Connection within the transaction whose snapshot counts.
         lake: Connection with `canonical.register_macros`.
-        relation: The current rows in silver, or the history of a table without key; None: there is no silver table.
+        relation: The rows that readers of silver see; None: there is no silver table.
         named: How many of the differing keys are named.
     """
     relation = NO_ROWS if relation is None else relation
@@ -170,9 +170,7 @@ class _Sides:
 
 
 def _buckets(rows: Iterable[tuple[Any, ...]]) -> Buckets:
-    sums = {int(bucket): (int(count), int(digest)) for bucket, count, digest in rows}
-    # What came and went in a history leaves a bucket behind that the source does not have.
-    return {bucket: summed for bucket, summed in sums.items() if summed != (0, 0)}
+    return {int(bucket): (int(count), int(digest)) for bucket, count, digest in rows}
 
 
 def _name(difference: Difference, key: tuple[str, ...], columns: dict[str, list[str]]) -> str:

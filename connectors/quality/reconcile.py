@@ -41,7 +41,7 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
         SourceNotReady: Row security hides rows of a table: what is hidden would be taken for deleted.
     """
     chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables)
-    with connect(settings.postgres) as source, _duckdb(settings.lake.root) as lake, _one_snapshot(source):
+    with connect(settings.postgres) as source, comparing_connection(settings.lake.root) as lake, one_snapshot(source):
         contracts = _contracts(source, chosen)
         silver = pin_silver(settings.lake.root, settings.cdc.source, chosen)
         register_views(lake, silver)
@@ -91,9 +91,7 @@ def _what_to_do(wrong: list[TableName], moved: Collection[TableName] | None) -> 
 
 def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableContract]:
     """Contracts as the catalogue has them now: a column that capturing does not know of yet is compared, too."""
-    found, role = read_tables(source, tables), quote_identifier(source.info.user)
-    contracts = [table.contract for table in found]
-    require_ready([finding for table in found for finding in row_security_findings(table, role)])
+    contracts = read_visible(source, tables)
     gone = set(tables) - {contract.table for contract in contracts}
     if gone:
         raise ContractMismatch(
@@ -103,21 +101,37 @@ def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableCon
     return contracts
 
 
+def read_visible(
+    source: Connection, tables: Sequence[TableName], *, publication: str | None = None
+) -> list[TableContract]:
+    """Returns the contracts of tables, as far as they exist, whose rows the user sees all of.
+
+    Raises:
+        SourceNotReady: Row security hides rows of a table.
+    """
+    found, role = read_tables(source, tables, publication=publication), quote_identifier(source.info.user)
+    require_ready([finding for table in found for finding in row_security_findings(table, role)])
+    return [table.contract for table in found]
+
+
 def _relation(pinned: PinnedTable) -> str:
-    view = view_name(pinned.table) + ("__history" if pinned.is_history else "")
-    return f"{SCHEMA}.{quote_identifier(view)}"
+    return f"{SCHEMA}.{quote_identifier(view_name(pinned.table))}"
 
 
 @contextmanager
-def _one_snapshot(connection: Connection) -> Iterator[None]:
+def one_snapshot(connection: Connection) -> Iterator[None]:
+    """A transaction that sees the source at one moment, for as long as it takes."""
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     with connection.transaction():
+        # Another connection works meanwhile.
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
 
 
 @contextmanager
-def _duckdb(root: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def comparing_connection(root: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Opens DuckDB for comparisons with the source."""
     with tempfile.TemporaryDirectory() as spill, duckdb_connection(root) as lake:
         lake.execute("SET temp_directory = ?", [spill])
         register_macros(lake)

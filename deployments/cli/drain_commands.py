@@ -1,18 +1,19 @@
 """`lakehouse drain`: from the stream to silver, once, without Prefect."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from connectors.evolution import ContractCheck
+from connectors.evolution import Change, ContractCheck
 from connectors.outcomes import succeeded
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.reports import DrainReport, MergeReport
+from connectors.reports import DrainReport, MergeReport, Settlement
 from connectors.settings import Settings, load_settings
 from connectors.sync import Steps, SyncReport, sync_source
 from deployments.cli.console import data, talk
@@ -43,9 +44,10 @@ def drain(
     merged = succeeded(report.outcomes)
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
-        data.print_json(json.dumps({"drain": asdict(report.drained), "merges": merges}))
+        settled = [{**asdict(s), "table": str(s.table)} for s in report.settled]
+        data.print_json(json.dumps({"drain": asdict(report.drained), "settled": settled, "merges": merges}))
     else:
-        _show(report.drained, merged)
+        _show(report.drained, report.settled, merged)
     report.merged()
 
 
@@ -62,15 +64,21 @@ def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
         with talk.status("Draining the stream into bronze"):
             return plain.drain(settings, through_lsn=through_lsn)
 
+    def settle(settings: Settings, table: TableName, change: Change) -> Settlement:
+        with talk.status(f"Comparing {table} with its source: {change}"):
+            return plain.settle(settings, table, change)
+
     def merge(settings: Settings, table: TableName, *, checked: ContractCheck) -> MergeReport:
         with talk.status(f"Merging {table} into silver"):
             return plain.merge(settings, table, checked=checked)
 
-    return sync_source(settings, through_lsn=lsn, steps=replace(plain, drain=drain, merge=merge))
+    return sync_source(settings, through_lsn=lsn, steps=replace(plain, drain=drain, settle=settle, merge=merge))
 
 
-def _show(drained: DrainReport, merged: list[MergeReport]) -> None:
+def _show(drained: DrainReport, settled: Sequence[Settlement], merged: list[MergeReport]) -> None:
     talk.print(f"{drained.messages:,} messages to bronze in {drained.batches} batches, {drained.seconds:.1f} s")
+    for found in settled:
+        talk.print(f"{found.table}: {found.outcome} ({found.rows:,} rows, {found.seconds:.1f} s): {found.why}")
     if not merged:
         return
     table = Table("table", "changes", "rejected", "batch", "seconds", box=None, pad_edge=False)

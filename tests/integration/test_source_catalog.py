@@ -65,7 +65,7 @@ def test_types_are_resolved_to_what_travels(database: PostgresSettings) -> None:
         ColumnContract(name="name", type_name="varchar", toastable=True),
         ColumnContract(name="numbers", type_name="_int4", toastable=True),
         ColumnContract(name="flat", type_name="text", toastable=False),
-        ColumnContract(name="doubled", type_name="int4", fill_known=False),
+        ColumnContract(name="doubled", type_name="int4"),
     )
 
 

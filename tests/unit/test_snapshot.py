@@ -8,9 +8,11 @@ import pytest
 from deltalake import Field, write_deltalake
 
 from connectors.errors import ConfigurationError
+from connectors.lake.contract_log import record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection, ensure_table, open_table
+from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName
 from tests.s3 import local_s3
 
@@ -155,6 +157,28 @@ def test_a_history_is_read_as_its_current_rows_each_as_often_as_it_exists(root):
     current = read(root, "FROM silver.audit__log ORDER BY ALL", table)
     assert current == [(1, "twice"), (1, "twice"), (2, None)]
     assert read(root, "SELECT count(*), sum(_cdc_weight) FROM silver.audit__log__history", table) == [(7, 3)]
+
+
+HISTORY = [*CDC, ("_cdc_weight", pa.int32()), ("_cdc_partition", pa.int32()), ("_cdc_offset", pa.int64())]
+
+
+def test_a_history_keeps_the_sign_of_zero(root):
+    schema, table = pa.schema([("number", pa.float64()), *HISTORY]), TableName("public", "log")
+    write(root, table, silver_rows({"number": 0.0}, {"number": 0.0}, {"number": -0.0}, schema=schema, _cdc_weight=1))
+    write(root, table, silver_rows({"number": 0.0}, schema=schema, _cdc_weight=-1))
+    assert sorted(map(str, read(root, "FROM silver.log", table))) == ["(-0.0,)", "(0.0,)"]
+
+
+def test_a_history_tells_rows_apart_by_what_the_source_still_has(root):
+    schema, table = pa.schema([("id", pa.int64()), ("gone", pa.string()), *HISTORY]), TableName("public", "log")
+    came = [{"id": 1, "gone": "a"}, {"id": 1, "gone": "b"}, {"id": 2, "gone": "c"}]
+    write(root, table, silver_rows(*came, schema=schema, _cdc_weight=1))
+    # Deleted after the column was dropped.
+    write(root, table, silver_rows({"id": 1, "gone": None}, {"id": 2, "gone": None}, schema=schema, _cdc_weight=-1))
+    only_id = (ColumnContract(name="id", type_name="int8"),)
+    contract = TableContract(schema_name="public", table_name="log", columns=only_id, key=())
+    record_contracts(LakeLayout(root, "shop"), [contract], 0)
+    assert read(root, "FROM silver.log", table) == [(1, None)]
 
 
 def test_names_that_need_quoting_are_read(root):

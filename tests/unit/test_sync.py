@@ -5,7 +5,7 @@ import pytest
 from connectors.errors import CommitConflict, ContractMismatch, ServiceUnavailable, TerminalError
 from connectors.evolution import ContractCheck
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport
+from connectors.reports import DrainReport, MergeReport, Settlement
 from connectors.settings import Settings
 from connectors.sync import Steps, sync_source
 
@@ -21,6 +21,7 @@ def steps(**changes):
     plain = {
         "drain": lambda settings, *, through_lsn: DrainReport("s", 1, 1, through_lsn, 0.0, 1),
         "check": lambda settings: ContractCheck(7),
+        "settle": lambda settings, table, change: Settlement(table, "equal", str(change), 1, 0.0),
         "find_pending": lambda settings: TABLES,
         "merge": merge,
     }
@@ -53,4 +54,4 @@ def test_what_fails_before_the_merges_is_raised():
 
 def test_plain_steps_are_the_functions_of_connectors():
     names = [step.__name__ for step in vars(Steps.plain()).values()]
-    assert names == ["drain_source", "check_contracts", "pending_tables", "merge_table"]
+    assert names == ["drain_source", "check_contracts", "settle_change", "pending_tables", "merge_table"]

@@ -12,6 +12,7 @@ from connectors.changes.floor import Floor
 from connectors.changes.order import POSITION, is_below
 from connectors.lake.commits import committing, with_progress
 from connectors.lake.silver.stored import stored_rows
+from connectors.lake.snapshot import exact_groups
 from connectors.postgres.identifiers import quote_literal
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
@@ -46,6 +47,7 @@ def append_images(
 def _taken_back_sql(columns: Columns, stored: str, floor: Floor) -> str:
     """The images below the floor that are left, each with the weight that makes them none."""
     values = names(c.quoted for c in columns.all)
+    bits = exact_groups(c.quoted for c in columns.all if pa.types.is_floating(c.rule.arrow))
     epoch, prev = floor.position[:2]
     at = "NULL" if floor.at is None else quote_literal(floor.at.isoformat())
     return f"""
@@ -53,7 +55,7 @@ SELECT {values}, {epoch} AS _cdc_epoch, {prev} AS _cdc_prev_commit_lsn, {floor.l
     {quote_literal(floor.op)} AS _cdc_op, {at}::TIMESTAMPTZ AS _cdc_committed_at,
     {_now()} AS _cdc_merged_at, TRUE AS _cdc_deleted, -sum(_cdc_weight) AS _cdc_weight
 FROM {stored} AS stored WHERE {is_below("stored", floor.position)}
-GROUP BY {values} HAVING sum(_cdc_weight) <> 0
+GROUP BY {values}{bits} HAVING sum(_cdc_weight) <> 0
 """
 
 

@@ -12,6 +12,7 @@ from connectors.changes.decode import Messages, decode_sql
 from connectors.changes.floor import Floor, drop_below, find_floor
 from connectors.changes.fold import fold_changes
 from connectors.changes.markers import NO_MARKER, Marker
+from connectors.changes.moment import SourceMoment
 from connectors.changes.order import BEGINNING, Position, is_below
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
@@ -49,6 +50,7 @@ class SilverTable:
         beginning: What an empty table starts from.
         read_until: Marker behind which the rows had been read that the table begins with.
         uri: Address of a table that is not, or not yet, the source table's own.
+        seen_by: Merge only changes that this moment of the source saw, and send nothing to quarantine: a trial.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class SilverTable:
         beginning: SilverProgress = START,
         read_until: Marker = NO_MARKER,
         uri: str | None = None,
+        seen_by: SourceMoment | None = None,
     ) -> None:
         self._layout = layout
+        self._seen_by = seen_by
         self.beginning = beginning
         self.read_until = read_until
         self.contract = contract
@@ -159,7 +163,9 @@ class SilverTable:
                     read_until=self.read_until if self._was_read_beside else NO_MARKER,
                     later=self._decode_sql(later),
                 )
-            rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
+            rejected = 0
+            if self._seen_by is None:
+                rejected = quarantine_rejected(connection, self._layout, table=self.contract.table, messages=messages)
             failpoint("quarantined")
             self._write(connection, floor, up_to_batch=messages.up_to_batch)
         failpoint("silver-committed")
@@ -206,6 +212,9 @@ class SilverTable:
         connection.execute(f"CREATE TEMP TABLE changes AS {self._decode_sql(messages)}")
         own = f"(_cdc_epoch, _cdc_prev_commit_lsn) = ({names(map(str, self.beginning.floor[:2]))})"
         connection.execute(f"DELETE FROM changes WHERE was_read_beside AND _cdc_op = 'r' AND NOT {own}")
+        if self._seen_by is not None:
+            unseen = self._seen_by.does_not_see("transaction_id")
+            connection.execute(f"DELETE FROM changes WHERE _cdc_op IS DISTINCT FROM 'r' AND {unseen}")
         [(count,)] = connection.execute("SELECT count(*) FROM changes").fetchall()
         return int(count)
 

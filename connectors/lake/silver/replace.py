@@ -1,5 +1,6 @@
 """A silver table takes the place of another one in a single commit: whoever reads sees the old rows, or the new."""
 
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from connectors.changes.columns import names
@@ -21,7 +22,8 @@ def compare_rows(old: SilverTable, new: SilverTable) -> tuple[int, int]:
         ContractMismatch: The new table has two rows of one key.
     """
     contract = new.contract
-    columns = names(quote_identifier(c.name) for c in contract.columns)
+    # As text, numbers that differ in their sign alone differ.
+    columns = names(f"{c.quoted}{'::VARCHAR' if pa.types.is_floating(c.rule.arrow) else ''}" for c in new.columns.all)
     keys = names(map(quote_identifier, contract.key))
     distinct = f"count(DISTINCT ({keys}))" if keys else "count(*)"
     ours = f"SELECT {columns} FROM ({pin_table(contract.table, new.uri, new.table).current})"

@@ -79,7 +79,15 @@ def adopt_columns(
         wanted = names(filled.get(name, quote_identifier(name)) for name in schema.names)
         query = None if rows is None else f"SELECT {wanted} FROM {rows}"
         overwrite_rows(table, query, root=uri, schema=schema, progress=progress)
-    elif added:
+        return
+    if added:
         fields = Schema.from_arrow(pa.schema([schema.field(c.name) for c in added])).fields
         with committing(table):
             table.alter.add_columns(fields, commit_properties=with_progress(progress))
+    described = {field.name: field.metadata for field in schema if field.metadata}
+    for field in stored:
+        if field.metadata != described.get(field.name) and field.name in described:
+            # An append of rows that say otherwise would fail.
+            metadata = {key.decode(): value.decode() for key, value in described[field.name].items()}
+            with committing(table):
+                table.alter.set_column_metadata(field.name, metadata, commit_properties=with_progress(progress))

@@ -1,0 +1,164 @@
+"""Tables that changed, and no event tells what became of their rows: compared with the source, or read anew.
+
+The comparison is exact while the table is written to. A transaction of the source looks at one moment; a copy of silver
+gets every change that this moment saw, and no other.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from connectors.changes.evolution import with_memory
+from connectors.changes.moment import SourceMoment
+from connectors.debezium.config import publication_name, topic_name
+from connectors.drain import drain_source
+from connectors.errors import ContractMismatch, TerminalError
+from connectors.evolution import Change
+from connectors.lake.bronze import BronzeLog
+from connectors.lake.contract_log import (
+    contract_versions,
+    newest_version,
+    record_contracts,
+)
+from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.pending import merge_pending
+from connectors.lake.silver.replace import replace_rows
+from connectors.lake.snapshot import pin_table
+from connectors.lake.storage import delete_table
+from connectors.lake.verdicts import Verdict, record_verdict
+from connectors.merge import open_silver
+from connectors.postgres.connection import connect
+from connectors.postgres.contracts import TableContract
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.replication import current_snapshot, emit_marker, has_more_rows
+from connectors.quality.comparison import compare_table
+from connectors.quality.reconcile import comparing_connection, one_snapshot, read_visible
+from connectors.reports import Settlement, TableComparison
+from connectors.resync import resync_table
+from connectors.settings import Settings
+
+_NAMED = 3
+
+
+def settle_change(settings: Settings, table: TableName, change: Change) -> Settlement:
+    """Finds out whether a table's rows are still those of the source; if not, reads it anew where it is small enough.
+
+    Else it stays held, and is not looked at again before its definition changes once more. Killed, it is run again from
+    the beginning. Where the definition changes meanwhile, nothing is settled.
+
+    Args:
+        settings: The source and the lake; with the size up to which a table is read anew.
+        table: The source table.
+        change: What a check of the contracts found.
+
+    Raises:
+        CommitConflict: Other writers kept committing first.
+        ServiceUnavailable: A service did not answer in time.
+    """
+    began = time.monotonic()
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    problem, rows = "", 0
+    try:
+        if change.answer == "verified":
+            found = _compare(settings, table, change.contract)
+            if found is None:
+                return Settlement(table, "changed again", str(change), 0, time.monotonic() - began)
+            rows, problem = found.source_rows, _differing(found)
+            if not problem:
+                known = contract_versions(layout)[table][-1]
+                record_contracts(layout, [change.contract], change.lsn, beginning=known.beginning)
+                return Settlement(table, "equal", str(change), rows, time.monotonic() - began)
+        obstacle = _obstacle(settings, change.contract)
+        if obstacle is None:
+            rows = resync_table(settings, table).rows
+            return Settlement(table, "read anew", _told(change, problem), rows, time.monotonic() - began)
+    except TerminalError as error:
+        obstacle = error.message
+    problem = _told(problem, obstacle)
+    record_verdict(layout, Verdict(change.contract, problem))
+    return Settlement(table, "held", _told(change, problem), rows, time.monotonic() - began)
+
+
+def _told(*parts: object) -> str:
+    return "; ".join(filter(None, map(str, parts)))
+
+
+def _differing(found: TableComparison) -> str:
+    if not found.mismatches:
+        return ""
+    return _told(f"{found.mismatches:,} rows differ from the source", *found.keys[:_NAMED])
+
+
+def _obstacle(settings: Settings, contract: TableContract) -> str | None:
+    """Why a table is not read anew without being asked; None: it is."""
+    if not contract.key:
+        return "it has no key by which it could be read anew alone"
+    most = settings.cdc.auto_resync_rows
+    with connect(settings.postgres) as connection:
+        if most == 0 or has_more_rows(connection, contract.table, most):
+            return f"it has more than {most:,} rows (LAKEHOUSE_CDC__AUTO_RESYNC_ROWS)"
+    return None
+
+
+def _compare(settings: Settings, table: TableName, contract: TableContract) -> TableComparison | None:
+    """Compares silver, with what is pending, with the source; None if the definition is another one by now."""
+    publication = publication_name(settings.cdc.source)
+    with (
+        connect(settings.postgres) as source,
+        connect(settings.postgres) as other,
+        comparing_connection(settings.lake.root) as lake,
+        one_snapshot(source),
+    ):
+        moment = SourceMoment.parse(current_snapshot(source))
+        visible = read_visible(source, [table], publication=publication)
+        if [with_memory(found, contract) for found in visible] != [contract]:
+            return None
+        # Written once the moment is fixed: what it saw is in bronze by then.
+        drain_source(settings, through_lsn=emit_marker(other))
+        try:
+            with _as_it_would_be(settings, table, contract, moment) as silver:
+                relation = f"({pin_table(table, silver.uri, silver.table, contract).current})"
+                return compare_table(contract, source=source, lake=lake, relation=relation)
+        except ContractMismatch as error:
+            # Not even its columns fit: what is pending, or silver's own.
+            return TableComparison(table, 0, 0, 1, (error.message.removeprefix(f"{table}: "),))
+
+
+@contextmanager
+def _as_it_would_be(
+    settings: Settings, table: TableName, contract: TableContract, moment: SourceMoment
+) -> Iterator[SilverTable]:
+    """Silver with the columns of a contract and all changes that a moment saw: a copy."""
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    bronze, silver = BronzeLog(layout), open_silver(settings, table)
+    known = contract_versions(layout)[table]
+    # Killed runs may have left copies. To a run that goes on beside this one, it would be a failure, no wrong result.
+    delete_table(layout.trial(table))
+    trial = SilverTable(
+        layout,
+        newest_version([*known, replace(known[-1], contract=contract)]).contract,
+        placeholder=silver.placeholder,
+        beginning=silver.beginning,
+        read_until=silver.read_until,
+        uri=f"{layout.trial(table)}/{uuid.uuid4().hex}",
+        seen_by=moment,
+    )
+    try:
+        replace_rows(trial, silver)
+        trial.reload()
+        partitions = bronze.partitions(topic_name(layout.source, table))
+        for _ in merge_pending(
+            bronze,
+            trial,
+            partitions=partitions,
+            up_to_batch=bronze.batch,
+            rows=settings.cdc.slice_rows,
+            size=settings.cdc.slice_bytes,
+        ):
+            pass
+        yield trial
+    finally:
+        delete_table(trial.uri)
