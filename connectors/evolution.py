@@ -1,6 +1,6 @@
 """Keeps the lake's contracts in step with the source: follows what loses nothing, and says which tables are held."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.changes.evolution import Answer, Difference, answer_to, differences, with_memory
@@ -12,7 +12,8 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.schema import held
 from connectors.lake.verdicts import Verdict, read_verdicts
-from connectors.postgres.catalog import read_contracts
+from connectors.postgres.catalog import CatalogTable, find_renamed, read_tables
+from connectors.postgres.checks import identity_findings
 from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -54,12 +55,14 @@ class ContractCheck:
         followed: How tables changed whose new contract was recorded.
         held: Why a table may not be merged.
         changed: How tables changed that are held until they are compared with the source, or read anew.
+        dropped: Tables that are gone from the source.
     """
 
     up_to_batch: int
     followed: Mapping[TableName, Sequence[Difference]] = field(default_factory=dict)
     held: Mapping[TableName, ContractMismatch] = field(default_factory=dict)
     changed: Mapping[TableName, Change] = field(default_factory=dict)
+    dropped: Sequence[TableName] = ()
 
 
 def check_contracts(settings: Settings) -> ContractCheck:
@@ -72,11 +75,14 @@ def check_contracts(settings: Settings) -> ContractCheck:
     publication = publication_name(settings.cdc.source)
     # Asked first: a change of a table that is in bronze by now is in the catalogue by then.
     batch = BronzeLog(layout).batch
-    versions = contract_versions(layout)
+    versions = {table: known for table, known in contract_versions(layout).items() if known[-1].contract.captured}
     with connect(settings.postgres) as connection:
         lsn = current_lsn(connection)
-        contracts = read_contracts(connection, versions, publication=publication)
+        tables = read_tables(connection, versions, publication=publication)
+        contracts = [table.contract for table in tables]
         left_out = narrowed_tables(connection, publication) or {}
+        gone = [versions[table][-1].contract for table in versions.keys() - {c.table for c in contracts}]
+        renamed = find_renamed(connection, [contract.oid for contract in gone])
     unread = {
         name: held(known[-1].contract, "it was added, and its rows were not read yet", command=_REGISTER)
         for name, known in versions.items()
@@ -92,8 +98,14 @@ def check_contracts(settings: Settings) -> ContractCheck:
     known_to_differ = {table for table, change in changed.items() if _is_of(verdicts.get(table), change)}
     of_no_use = {t for t, change in changed.items() if change.answer == "held" and not settings.cdc.auto_resync_rows}
     waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
+    moved = {c.table: _renamed(c, renamed[c.oid]) for c in gone if c.oid in renamed}
+    unnamed = {table.contract.table: error for table in tables for error in _without_identity(table)}
     return ContractCheck(
-        batch, followed, {**unread, **unsafe, **missed}, {table: changed[table] for table in sorted(waiting)}
+        up_to_batch=batch,
+        followed=followed,
+        held={**unread, **unsafe, **missed, **moved, **unnamed},
+        changed={table: changed[table] for table in sorted(waiting)},
+        dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
     )
 
 
@@ -112,6 +124,22 @@ def _missed(contract: TableContract, left_out: str | None, other: ContractMismat
     command = _REGISTER if other is None else f"{_REGISTER} && {other.context['command']}"
     what = "it was taken from the publication" if left_out is None else f"the publication leaves out {left_out}"
     return held(contract, f"{what}: changes are missed from then on", command=command)
+
+
+def _renamed(contract: TableContract, now: TableName) -> ContractMismatch:
+    return held(contract, f"it was renamed to {now}: changes are missed from then on", command=_REGISTER)
+
+
+def _without_identity(table: CatalogTable) -> Iterator[ContractMismatch]:
+    """Why a table is held of which updates and deletes do not say which row they are of, as of a new partition."""
+    if not table.identified:
+        for finding in identity_findings(table)[:1]:
+            yield ContractMismatch(
+                f"{finding.subject}: {finding.problem}",
+                hint=f"at the source, `{finding.cure}`: the next drain compares the table, and goes on",
+                table=table.contract.table,
+                command=finding.cure,
+            )
 
 
 def follow_contracts(

@@ -24,7 +24,8 @@ _MERGE_ATTEMPTS = 5
 def pending_tables(settings: Settings) -> list[TableName]:
     """Returns the tables that have batches in bronze which silver has not merged.
 
-    Every captured table is in silver afterwards: one that has no rows yet can be read, too.
+    Every captured table is in silver afterwards: one that has no rows yet can be read, too. Of a table that is captured
+    no more, the last changes may still arrive.
     """
     layout = LakeLayout(settings.lake.root, settings.cdc.source)
     bronze = BronzeLog(layout)
@@ -32,6 +33,8 @@ def pending_tables(settings: Settings) -> list[TableName]:
     life = registered_life(layout)
     pending = []
     for table, version in registered_versions(layout).items():
+        if not version.contract.captured and open_table(layout.silver(table)) is None:
+            continue
         silver = _silver(layout, version, life)
         newest = max((f.last_batch for f in files.get(log_name(table), ())), default=0)
         if silver.batch < newest or silver.progress.floor < _floor(version, life, bronze):

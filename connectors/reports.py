@@ -98,6 +98,7 @@ class TableComparison:
         silver_rows: Current rows in silver.
         mismatches: Rows that are missing in silver, extra in silver, or different.
         keys: The first of them, each as `missing id=5`, `extra id=6` or `different id=7 in price`.
+        gone: The source has the table no more; all rows that silver has are extra.
     """
 
     table: TableName
@@ -105,6 +106,7 @@ class TableComparison:
     silver_rows: int
     mismatches: int
     keys: tuple[str, ...]
+    gone: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,9 @@ class CdcSettings(_Group):
     )
     owner: str = Field("data", min_length=1, description="Who answers for the source's tables in the lake: a team.")
     tables: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("*.*",), description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`."
+        ("*.*",),
+        description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`; those of a "
+        "pattern behind `!` are left out.",
     )
     auto_resync_rows: int = Field(
         1_000_000,

@@ -1,16 +1,18 @@
 """A source as a whole: is it ready, register it, how is it, remove it."""
 
 import shlex
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from connectors.changes.order import BEGINNING
 from connectors.debezium.checks import check_stream
 from connectors.debezium.config import NULLS_AS_DEFAULTS, connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
-from connectors.errors import SourceNotReady
+from connectors.errors import ConfigurationError, SourceNotReady
 from connectors.evolution import follow_contracts
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import (
+    ContractVersion,
     SourceLife,
     contract_versions,
     current_epoch,
@@ -18,10 +20,12 @@ from connectors.lake.contract_log import (
     ensure_epoch,
     latest_versions,
     record_contracts,
+    registered_versions,
 )
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, UNREAD, SilverProgress
 from connectors.lake.silver.schema import reading_command
+from connectors.lake.storage import delete_table, open_table
 from connectors.merge import misleading_tables
 from connectors.positions import forget_lost_positions
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
@@ -36,6 +40,7 @@ from connectors.postgres.checks import (
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.patterns import select
 from connectors.postgres.replication import (
     SlotState,
     current_lsn,
@@ -129,7 +134,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         changed = [f"epoch {life.epoch} began"] if life != known else []
         published = published_tables(connection, publication_name(source)) or []
         versions = contract_versions(layout)
-        unseen = [table for table in names if table not in published or table not in versions]
+        unseen = [table for table in names if table not in published or not _is_captured(versions.get(table))]
         if life == known:
             _require_keys(connection, [table.contract for table in tables if table.contract.table in unseen])
         is_published_anew = ensure_publication(connection, publication_name(source), names)
@@ -140,6 +145,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
             changed += _record_changes(layout, contracts, unseen, lsn)
         else:
             changed += _record_anew(settings, contracts, known, life, lsn)
+        changed += _end_others(layout, names, lsn)
         if is_published_anew:
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
         config = connector_config(settings, tables, epoch=life.epoch, placeholder=life.placeholder)
@@ -205,6 +211,35 @@ def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
         drop_slot(connection, slot)
         drop_publication(connection, publication)
     return removed
+
+
+def forget_tables(settings: Settings, patterns: Sequence[str], *, dry_run: bool = True) -> list[TableName]:
+    """Deletes silver of tables that are captured no more; returns which. What bronze has of them stays.
+
+    Args:
+        settings: The lake.
+        patterns: Which, as `schema.table` patterns.
+        dry_run: Only say what would be deleted.
+
+    Raises:
+        ConfigurationError: None is meant, or one that is captured.
+    """
+    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    versions = registered_versions(layout)
+    meant = select(patterns, versions)
+    captured = [table for table in meant if versions[table].contract.captured]
+    if captured or not meant:
+        what = "is captured" if captured else "is known of"
+        raise ConfigurationError(
+            f"{', '.join(map(str, captured)) or 'no table'} {what}: only tables that are not captured are forgotten",
+            hint="leave it out with LAKEHOUSE_CDC__TABLES='*.*,!schema.table', then run `lakehouse source register`",
+        )
+    there = [table for table in meant if open_table(layout.silver(table)) is not None]
+    if not dry_run:
+        for table in there:
+            for uri in (layout.rebuild(table), layout.trial(table), layout.snapshot(table), layout.silver(table)):
+                delete_table(uri)
+    return there
 
 
 def _captured(connection: Connection, settings: Settings) -> list[CatalogTable]:
@@ -281,11 +316,26 @@ def _require_keys(connection: Connection, unseen: list[TableContract]) -> None:
 
 def _record_changes(layout: LakeLayout, contracts: list[TableContract], unseen: list[TableName], lsn: int) -> list[str]:
     """Records what is new of a source that is captured already; `unseen` are the tables that so far are not."""
+    added, known = ([c for c in contracts if (c.table in unseen) is wanted] for wanted in (True, False))
     # A table that changed so that silver can't follow keeps its contract, and is held.
-    followed, _ = follow_contracts(layout, contract_versions(layout), contracts, lsn)
-    added = [contract for contract in contracts if contract.table in unseen]
+    followed, _ = follow_contracts(layout, contract_versions(layout), known, lsn)
     record_contracts(layout, added, lsn, beginning=UNREAD, again=True)
     return [f"contract of {table} recorded" for table in (*followed, *(contract.table for contract in added))]
+
+
+def _is_captured(versions: Sequence[ContractVersion] | None) -> bool:
+    return versions is not None and versions[-1].contract.captured
+
+
+def _end_others(layout: LakeLayout, names: Collection[TableName], lsn: int) -> list[str]:
+    """Remembers that tables are captured no more which are gone, or which the setting does not mean any more."""
+    ended = []
+    for table, versions in sorted(contract_versions(layout).items()):
+        if _is_captured(versions) and table not in names:
+            contract = versions[-1].contract.model_copy(update={"captured": False})
+            record_contracts(layout, [contract], lsn, beginning=versions[-1].beginning)
+            ended.append(f"{table} is captured no more; its silver stays until `lakehouse source forget {table}`")
+    return ended
 
 
 def _record_anew(

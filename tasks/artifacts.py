@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from prefect.artifacts import create_markdown_artifact
 
@@ -53,7 +54,7 @@ def publish_drain(report: SyncReport, cost: Cost) -> None:
     """Shows what a run moved, per table, and what it cost."""
     source = report.drained.source
     create_markdown_artifact(
-        render_drain(report.drained, report.outcomes, cost, settled=report.settled),
+        render_drain(report.drained, report.outcomes, cost, settled=report.settled, followed=report.checked.followed),
         key=f"drain-{source.replace('_', '-')}",
         description=f"What the last run moved from {source} to the lake.",
     )
@@ -65,6 +66,7 @@ def render_drain(
     cost: Cost,
     *,
     settled: Sequence[Settlement] = (),
+    followed: Mapping[TableName, Sequence[object]] = MappingProxyType({}),
 ) -> str:
     """Writes the page of a drain, in Markdown."""
     end = "" if drained.through_lsn == 0 else f", through LSN {format_lsn(drained.through_lsn)}"
@@ -78,6 +80,9 @@ def render_drain(
         parts += [_table(head, [_row(table, outcome) for table, outcome in sorted(outcomes.items())]), _LEGEND]
     else:
         parts.append("Every table was up to date already.")
+    if followed:
+        changes = [(str(table), "; ".join(map(str, found))) for table, found in sorted(followed.items())]
+        parts += ["Tables whose definition changed, and silver followed:", _table(("table", "change"), changes)]
     if settled:
         head = ("table", "what came of it", "why", "rows", "seconds")
         rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in settled]

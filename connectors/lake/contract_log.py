@@ -141,7 +141,7 @@ def captured_tables(layout: LakeLayout, patterns: Sequence[str]) -> list[TableNa
     Raises:
         ConfigurationError: The source is not registered, or no captured table is meant.
     """
-    captured = sorted(registered_versions(layout))
+    captured = sorted(table for table, version in registered_versions(layout).items() if version.contract.captured)
     chosen = select(patterns, captured)
     if not chosen:
         raise ConfigurationError(

@@ -218,6 +218,16 @@ def read_tables(
     return [_table(name, columns, publishes_generated=publishes_generated) for name, columns in rows.items()]
 
 
+def find_renamed(connection: Connection, oids: Iterable[int]) -> dict[int, TableName]:
+    """The names that tables have now, by `pg_class.oid`; one that is gone is left out."""
+    found = connection.execute(
+        "SELECT c.oid::bigint, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.oid = ANY(%s::oid[])",
+        (list(oids),),
+    )
+    return {oid: TableName(schema, name) for oid, schema, name in found}
+
+
 def read_contracts(
     connection: Connection, tables: Iterable[TableName], *, publication: str | None = None
 ) -> list[TableContract]:

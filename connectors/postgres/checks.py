@@ -8,7 +8,7 @@ from connectors.errors import SourceNotReady
 from connectors.postgres.catalog import CatalogTable
 from connectors.postgres.connection import Connection
 from connectors.postgres.identifiers import TableName, quote_identifier
-from connectors.postgres.patterns import matches
+from connectors.postgres.patterns import is_exception, matches
 from connectors.postgres.replication import SlotState
 from connectors.postgres.types import refusal_of, sql_name
 
@@ -143,7 +143,7 @@ def check_patterns(patterns: Sequence[str], tables: Sequence[TableName]) -> list
     return [
         Finding("error", pattern, problem, cure)
         for pattern in patterns
-        if not any(matches(pattern, table) for table in tables)
+        if not is_exception(pattern) and not any(matches(pattern, table) for table in tables)
     ]
 
 
@@ -160,14 +160,15 @@ def check_tables(tables: Iterable[CatalogTable], *, role: str, published: Iterab
         finding
         for table in tables
         for finding in (
-            *_identity_findings(table),
+            *identity_findings(table),
             *_access_findings(table, quote_identifier(role), published=table.contract.table in known),
             *_column_findings(table),
         )
     ]
 
 
-def _identity_findings(table: CatalogTable) -> list[Finding]:
+def identity_findings(table: CatalogTable) -> list[Finding]:
+    """Checks that updates and deletes say which row they are of."""
     contract, name = table.contract, str(table.contract.table)
     findings = []
     if not table.identified:

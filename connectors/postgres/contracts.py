@@ -97,6 +97,7 @@ class TableContract(BaseModel):
         replica_identity: What an update or delete says of the old row.
         oid: `pg_class.oid`: a table that is made anew gets another.
         fingerprint: What else the catalogue says; None: it was recorded by a release that did not ask.
+        captured: False once capturing of the table was ended; what the lake has of it stays.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -108,6 +109,7 @@ class TableContract(BaseModel):
     replica_identity: ReplicaIdentity = "default"
     oid: int = 0
     fingerprint: Fingerprint | None = None
+    captured: bool = True
 
     @property
     def table(self) -> TableName:

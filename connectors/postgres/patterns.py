@@ -1,10 +1,12 @@
-"""Which tables a setting like `public.*, sales.order?` means."""
+"""Which tables a setting like `public.*, sales.order?, !public.log` means."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 from connectors.errors import ConfigurationError
 from connectors.postgres.identifiers import TableName
+
+_EXCEPT = "!"
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
@@ -18,7 +20,8 @@ def _parse(pattern: str) -> TableName:
     except ValueError:
         raise ConfigurationError(
             f"the table pattern {pattern!r} is not of the form schema.table",
-            hint='write LAKEHOUSE_CDC__TABLES like `public.*, sales.orders`; quote a part that has a dot: `"a.b".*`',
+            hint="write LAKEHOUSE_CDC__TABLES like `public.*, sales.orders, !public.log`; "
+            'quote a part that has a dot: `"a.b".*`',
         ) from None
 
 
@@ -32,6 +35,18 @@ def matches(pattern: str, table: TableName) -> bool:
     return _glob(schema).fullmatch(table.schema) is not None and _glob(name).fullmatch(table.name) is not None
 
 
+def is_exception(pattern: str) -> bool:
+    """Whether a pattern says which tables are not meant."""
+    return pattern.startswith(_EXCEPT)
+
+
 def select(patterns: Sequence[str], tables: Iterable[TableName]) -> list[TableName]:
-    """The tables that at least one pattern means, sorted."""
-    return sorted(table for table in tables if any(matches(pattern, table) for pattern in patterns))
+    """The tables that at least one pattern means, and no exception, sorted."""
+    meant = [pattern for pattern in patterns if not is_exception(pattern)]
+    exceptions = [pattern.removeprefix(_EXCEPT) for pattern in patterns if is_exception(pattern)]
+    return sorted(
+        table
+        for table in tables
+        if any(matches(pattern, table) for pattern in meant)
+        and not any(matches(pattern, table) for pattern in exceptions)
+    )

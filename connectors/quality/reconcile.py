@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import duckdb
 import psycopg
 
-from connectors.errors import ContractMismatch, ReconciliationMismatch
+from connectors.errors import ReconciliationMismatch
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.lake.snapshot import SCHEMA, PinnedTable, pin_silver, register_views
@@ -37,19 +37,21 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
 
     Raises:
         ConfigurationError: No captured table is meant.
-        ContractMismatch: A captured table is gone from the source.
         SourceNotReady: Row security hides rows of a table: what is hidden would be taken for deleted.
     """
     chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables)
     with connect(settings.postgres) as source, comparing_connection(settings.lake.root) as lake, one_snapshot(source):
-        contracts = _contracts(source, chosen)
+        # As the catalogue has them now: a column that capturing does not know of yet is compared, too.
+        contracts = read_visible(source, chosen)
         silver = pin_silver(settings.lake.root, settings.cdc.source, chosen)
         register_views(lake, silver)
         relations = {pinned.table: _relation(pinned) for pinned in silver.tables}
-        return [
+        compared = [
             compare_table(contract, source=source, lake=lake, relation=relations.get(contract.table))
             for contract in contracts
         ]
+        gone = set(chosen) - {contract.table for contract in contracts}
+        return [*compared, *(_gone(lake, table, relations.get(table)) for table in sorted(gone))]
 
 
 def require_equal(
@@ -70,16 +72,20 @@ def require_equal(
         lines = [f"{found.table} (mismatches: {found.mismatches:,}): {'; '.join(found.keys)}" for found in wrong]
         raise ReconciliationMismatch(
             "silver differs from its source\n" + "\n".join(lines),
-            hint=_what_to_do([found.table for found in wrong], None if find_moved is None else find_moved()),
+            hint=_what_to_do(wrong, None if find_moved is None else find_moved()),
             comparisons=wrong,
         )
 
 
-def _what_to_do(wrong: list[TableName], moved: Collection[TableName] | None) -> str:
-    if moved is None:
-        return "what is not drained yet differs, too: drain, and compare again"
-    moving, still = ([table for table in wrong if (table in moved) is wanted] for wanted in (True, False))
+def _what_to_do(wrong: list[TableComparison], moved: Collection[TableName] | None) -> str:
+    there = [found.table for found in wrong if not found.gone]
     advice = []
+    if len(there) < len(wrong):
+        advice.append("tables that are gone from the source are compared until `lakehouse source register` ends that")
+    if moved is None:
+        advice.append("what is not drained yet differs, too: drain, and compare again")
+        return "; ".join(advice)
+    moving, still = ([table for table in there if (table in moved) is wanted] for wanted in (True, False))
     if still:
         tables = " ".join(shlex.quote(str(table)) for table in still)
         advice.append(f"nothing was written meanwhile to these tables: `lakehouse resync {tables}` reads them again")
@@ -87,18 +93,6 @@ def _what_to_do(wrong: list[TableName], moved: Collection[TableName] | None) -> 
         names = ", ".join(map(str, moving))
         advice.append(f"rows of {names} were written while they were compared: compare again when that has ended")
     return "; ".join(advice)
-
-
-def _contracts(source: Connection, tables: Sequence[TableName]) -> list[TableContract]:
-    """Contracts as the catalogue has them now: a column that capturing does not know of yet is compared, too."""
-    contracts = read_visible(source, tables)
-    gone = set(tables) - {contract.table for contract in contracts}
-    if gone:
-        raise ContractMismatch(
-            f"{', '.join(map(str, sorted(gone)))} is captured, but no longer in the source",
-            hint="Compare the other tables by name, or register the source again without it.",
-        )
-    return contracts
 
 
 def read_visible(
@@ -112,6 +106,11 @@ def read_visible(
     found, role = read_tables(source, tables, publication=publication), quote_identifier(source.info.user)
     require_ready([finding for table in found for finding in row_security_findings(table, role)])
     return [table.contract for table in found]
+
+
+def _gone(lake: duckdb.DuckDBPyConnection, table: TableName, relation: str | None) -> TableComparison:
+    rows = 0 if relation is None else lake.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
+    return TableComparison(table, 0, int(rows), max(int(rows), 1), ("the table is gone from the source",), gone=True)
 
 
 def _relation(pinned: PinnedTable) -> str:

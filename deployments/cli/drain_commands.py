@@ -1,7 +1,6 @@
 """`lakehouse drain`: from the stream to silver, once, without Prefect."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Annotated
 
@@ -47,7 +46,7 @@ def drain(
         settled = [{**asdict(s), "table": str(s.table)} for s in report.settled]
         data.print_json(json.dumps({"drain": asdict(report.drained), "settled": settled, "merges": merges}))
     else:
-        _show(report.drained, report.settled, merged)
+        _show(report, merged)
     report.merged()
 
 
@@ -75,14 +74,19 @@ def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
     return sync_source(settings, through_lsn=lsn, steps=replace(plain, drain=drain, settle=settle, merge=merge))
 
 
-def _show(drained: DrainReport, settled: Sequence[Settlement], merged: list[MergeReport]) -> None:
+def _show(report: SyncReport, merged: list[MergeReport]) -> None:
+    drained, checked = report.drained, report.checked
     talk.print(f"{drained.messages:,} messages to bronze in {drained.batches} batches, {drained.seconds:.1f} s")
-    for found in settled:
+    for table, differences in checked.followed.items():
+        talk.print(f"{table}: {'; '.join(map(str, differences))}")
+    for table in checked.dropped:
+        talk.print(f"{table}: gone from the source; `lakehouse source register` ends its capture")
+    for found in report.settled:
         talk.print(f"{found.table}: {found.outcome} ({found.rows:,} rows, {found.seconds:.1f} s): {found.why}")
     if not merged:
         return
-    table = Table("table", "changes", "rejected", "batch", "seconds", box=None, pad_edge=False)
-    for report in merged:
-        counts = f"{report.changes:,}", f"{report.rejected:,}", str(report.batch), f"{report.seconds:.1f}"
-        table.add_row(str(report.table), *counts)
-    data.print(table)
+    shown = Table("table", "changes", "rejected", "batch", "seconds", box=None, pad_edge=False)
+    for merge in merged:
+        counts = f"{merge.changes:,}", f"{merge.rejected:,}", str(merge.batch), f"{merge.seconds:.1f}"
+        shown.add_row(str(merge.table), *counts)
+    data.print(shown)

@@ -13,7 +13,15 @@ from rich.text import Text
 from connectors.postgres.checks import Finding
 from connectors.postgres.replication import int_to_lsn
 from connectors.settings import load_settings
-from connectors.source import START_SECONDS, SourceStatus, check_source, register_source, remove_source, source_status
+from connectors.source import (
+    START_SECONDS,
+    SourceStatus,
+    check_source,
+    forget_tables,
+    register_source,
+    remove_source,
+    source_status,
+)
 from deployments.cli.console import data, talk
 
 PANEL = "Change data capture"
@@ -27,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
     source = typer.Typer(
         no_args_is_help=True, help="Check, register, look at and remove the database that is captured."
     )
-    for command in (check, register, status, remove):
+    for command in (check, register, status, forget, remove):
         source.command()(command)
     app.add_typer(source, name="source", rich_help_panel=PANEL)
 
@@ -87,6 +95,23 @@ def status(as_json: AsJson = False) -> None:
         data.print(_status_table(found))
     if not found.captured:
         raise typer.Exit(1)
+
+
+def forget(
+    tables: Annotated[list[str], typer.Argument(help="Tables, as schema.table patterns with * and ?.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete; without it, only say what would be.")] = False,
+) -> None:
+    """Delete the silver tables of what is captured no more. Their changes stay in bronze.
+
+    To end capturing of a table, leave it out of LAKEHOUSE_CDC__TABLES (`*.*,!public.log`), and register.
+    A table that is gone from the source is ended by registering, too.
+
+    Example: lakehouse source forget public.log --yes
+    """
+    for table in forget_tables(load_settings(), tables, dry_run=not yes):
+        talk.print(Text(f"{'deleted' if yes else 'would delete'} silver of {table}"))
+    if not yes:
+        talk.print("Nothing was changed. Add --yes to delete it.")
 
 
 def remove(

@@ -8,6 +8,7 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.source import check_source, register_source
 from connectors.sync import sync_source
+from tests.definitions import behind
 from tests.lake import differences, drain, registered_source
 
 DDL = """
@@ -62,3 +63,33 @@ def test_narrowed_table_is_held_and_registering_mends_it(settings, source, chang
     drain(settings, source)
     assert differences(settings) == {}
     assert register_source(settings).changed == ()
+
+
+MISSED = "UPDATE item SET size = 70 WHERE id = 1; DELETE FROM part WHERE id = 2"
+UNDONE = {
+    "narrowed": [
+        "ALTER PUBLICATION {0} SET (publish = 'insert')",
+        MISSED,
+        "ALTER PUBLICATION {0} SET (publish = 'insert, update, delete, truncate')",
+    ],
+    "dropped": [
+        "DROP PUBLICATION {0}",
+        MISSED,
+        "CREATE PUBLICATION {0} FOR TABLE ONLY item, ONLY part "
+        "WITH (publish_via_partition_root = true, publish_generated_columns = stored)",
+    ],
+}
+
+
+@pytest.mark.parametrize("what", UNDONE)
+def test_what_was_missed_until_the_publication_was_as_before_is_found(settings, source, what):
+    with behind(settings):
+        for statement in UNDONE[what]:
+            source.execute(statement.format(publication_name(settings.cdc.source)))
+    report = sync_source(settings, through_lsn=emit_marker(source))
+    assert {(s.table, s.outcome) for s in report.settled} == {(ITEM, "read anew"), (PART, "read anew")}
+    assert {s.why.split(";")[0] for s in report.settled} == {"publication altered"}
+    assert differences(settings) == {}
+    source.execute("UPDATE item SET size = 80 WHERE id = 3; DELETE FROM part WHERE id = 3")
+    drain(settings, source)
+    assert differences(settings) == {}
