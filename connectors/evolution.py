@@ -1,9 +1,10 @@
 """Keeps the lake's contracts in step with the source: follows what loses nothing, and says which tables are held."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.changes.evolution import Answer, Difference, answer_to, differences, with_memory
+from connectors.debezium.checks import stopping_findings
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeLog
@@ -13,7 +14,7 @@ from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.schema import held
 from connectors.lake.verdicts import Verdict, read_verdicts
 from connectors.postgres.catalog import CatalogTable, find_renamed, read_tables
-from connectors.postgres.checks import identity_findings
+from connectors.postgres.checks import Finding, identity_findings
 from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -99,11 +100,11 @@ def check_contracts(settings: Settings) -> ContractCheck:
     of_no_use = {t for t, change in changed.items() if change.answer == "held" and not settings.cdc.auto_resync_rows}
     waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
     moved = {c.table: _renamed(c, renamed[c.oid]) for c in gone if c.oid in renamed}
-    unnamed = {table.contract.table: error for table in tables for error in _without_identity(table)}
+    uncured = {table.contract.table: _until_cured(table, found[0]) for table in tables if (found := _to_cure(table))}
     return ContractCheck(
         up_to_batch=batch,
         followed=followed,
-        held={**unread, **unsafe, **missed, **moved, **unnamed},
+        held={**unread, **unsafe, **missed, **moved, **uncured},
         changed={table: changed[table] for table in sorted(waiting)},
         dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
     )
@@ -130,16 +131,21 @@ def _renamed(contract: TableContract, now: TableName) -> ContractMismatch:
     return held(contract, f"it was renamed to {now}: changes are missed from then on", command=_REGISTER)
 
 
-def _without_identity(table: CatalogTable) -> Iterator[ContractMismatch]:
-    """Why a table is held of which updates and deletes do not say which row they are of, as of a new partition."""
-    if not table.identified:
-        for finding in identity_findings(table)[:1]:
-            yield ContractMismatch(
-                f"{finding.subject}: {finding.problem}",
-                hint=f"at the source, `{finding.cure}`: the next drain compares the table, and goes on",
-                table=table.contract.table,
-                command=finding.cure,
-            )
+def _to_cure(table: CatalogTable) -> list[Finding]:
+    """What only the source can put right; of a table without identity, as a new partition can be, first of all."""
+    missing = [] if table.identified else identity_findings(table)[:1]
+    return [*missing, *stopping_findings(table)]
+
+
+def _until_cured(table: CatalogTable, finding: Finding) -> ContractMismatch:
+    name = table.contract.table
+    problem = f"{finding.subject.removeprefix(f'{name}.').removeprefix(str(name))} {finding.problem}".strip()
+    return ContractMismatch(
+        f"{name}: {problem}",
+        hint=f"at the source, `{finding.cure}`; then `{_REGISTER}`: until then it is held at its last state",
+        table=name,
+        command=f"{finding.cure} then: {_REGISTER}",
+    )
 
 
 def follow_contracts(

@@ -46,6 +46,7 @@ class Steps:
     """The steps of a drain: functions of `connectors`, or what calls them for somebody who wants to see or retry them.
 
     Attributes:
+        leave_out: `connectors.leave_out.leave_out_stopping`.
         drain: `connectors.drain.drain_source`.
         check: `connectors.evolution.check_contracts`.
         settle: `connectors.settle.settle_change`.
@@ -53,6 +54,7 @@ class Steps:
         merge: `connectors.merge.merge_table`.
     """
 
+    leave_out: Callable[[Settings], Sequence[TableName]]
     drain: Callable[..., DrainReport]
     check: Callable[[Settings], "ContractCheck"]
     settle: Callable[..., Settlement]
@@ -62,9 +64,10 @@ class Steps:
     @classmethod
     def plain(cls) -> Self:
         """The functions themselves."""
-        from connectors import drain, evolution, merge, settle  # noqa: PLC0415 - start-up time of others' steps
+        from connectors import drain, evolution, leave_out, merge, settle  # noqa: PLC0415 - start-up of others' steps
 
         return cls(
+            leave_out=leave_out.leave_out_stopping,
             drain=drain.drain_source,
             check=evolution.check_contracts,
             settle=settle.settle_change,
@@ -88,6 +91,8 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
         ServiceUnavailable: Stream, storage or source did not answer, or the marker did not arrive.
     """
     steps = steps or Steps.plain()
+    # First: if a table stops the source, no marker arrives.
+    steps.leave_out(settings)
     drained = steps.drain(settings, through_lsn=through_lsn)
     checked = steps.check(settings)
     changed = checked.changed

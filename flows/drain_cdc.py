@@ -13,7 +13,7 @@ from connectors.sync import Outcomes, Steps, sync_source
 from flows.served import flow
 from tasks.artifacts import publish_drain, publish_freshness
 from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
-from tasks.cdc import check_contracts, drain_source, find_pending_tables, merge_table, settle_change
+from tasks.cdc import check_contracts, drain_source, find_pending_tables, leave_out_stopping, merge_table, settle_change
 from tasks.cost import Meter
 from tasks.events import emit_held, emit_moved
 from tasks.quality import measure_freshness
@@ -48,7 +48,12 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
         return task(settings, table, checked=checked)
 
     steps = Steps(
-        drain=drain, check=check_contracts, settle=settle_change, find_pending=find_pending_tables, merge=merge
+        leave_out=leave_out_stopping,
+        drain=drain,
+        check=check_contracts,
+        settle=settle_change,
+        find_pending=find_pending_tables,
+        merge=merge,
     )
     with turn_of(source):
         report = sync_source(settings, through_lsn=through_lsn, steps=steps)

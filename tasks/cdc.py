@@ -22,6 +22,14 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     return drain.drain_source(settings, through_lsn=through_lsn)
 
 
+@preset_task("leave out what stops {settings.cdc.source}")
+def leave_out_stopping(settings: Settings) -> list[TableName]:
+    """Takes tables out of the capture that would stop it."""
+    from connectors import leave_out  # noqa: PLC0415 - start-up time
+
+    return leave_out.leave_out_stopping(settings)
+
+
 @preset_task("find pending tables of {settings.cdc.source}")
 def find_pending_tables(settings: Settings) -> list[TableName]:
     """Names the tables whose silver is behind bronze."""

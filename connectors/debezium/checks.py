@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from connectors.debezium.config import topic_name
 from connectors.debezium.placeholder import recognisable
 from connectors.postgres.catalog import CatalogTable
-from connectors.postgres.checks import Finding
+from connectors.postgres.checks import Finding, twin_findings
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.types import rule_for, sql_name
@@ -23,6 +23,11 @@ def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
         *(f for c in contracts for f in (*_unchanged_findings(c), *_date_findings(c))),
         *nested,
     ]
+
+
+def stopping_findings(table: CatalogTable) -> list[Finding]:
+    """What of a table's definition makes Debezium stop, at the latest with its next change."""
+    return [*twin_findings(table), *_unchanged_findings(table.contract)]
 
 
 def _name_findings(contract: TableContract) -> list[Finding]:

@@ -21,6 +21,7 @@ HEARTBEAT_PREFIX = "lakehouse-heartbeat"
 """Prefix of the messages that move an idle slot on; kept apart from markers, they reach no topic."""
 
 NULLS_AS_DEFAULTS = "value.converter.replace.null.with.default"
+_TABLES = "table.include.list"
 """Option of the connector by which the NULL of a column that has a default would arrive as that default."""
 
 MAX_MESSAGE_BYTES = 16 * 2**20
@@ -113,6 +114,12 @@ def reading_config(capturing: dict[str, str], source: str, table: TableName, *, 
     }
 
 
+def without_table(config: dict[str, str], table: TableName) -> dict[str, str]:
+    """Makes of a connector's configuration that of one which does not capture a table."""
+    kept = [entry for entry in config[_TABLES].split(",") if entry != _regex(*table)]
+    return {**config, _TABLES: ",".join(kept)}
+
+
 def _database(settings: Settings) -> dict[str, str]:
     postgres = settings.postgres
     if postgres.host is None:
@@ -142,7 +149,7 @@ def _capture(source: str, contracts: Sequence[TableContract]) -> dict[str, str]:
         "publication.name": publication_name(source),
         "publication.autocreate.mode": "disabled",
         "snapshot.mode": "initial",
-        "table.include.list": ",".join(_regex(c.schema_name, c.table_name) for c in contracts),
+        _TABLES: ",".join(_regex(c.schema_name, c.table_name) for c in contracts),
         "message.prefix.include.list": f"(?-i){MARKER_PREFIX}",
         "skipped.operations": "none",
         "tombstones.on.delete": "true",

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from connectors.errors import SourceNotReady
 from connectors.postgres.catalog import CatalogTable
 from connectors.postgres.connection import Connection
+from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.patterns import is_exception, matches
 from connectors.postgres.replication import SlotState
@@ -16,6 +17,7 @@ Severity = Literal["error", "warning"]
 
 OLDEST_VERSION = 140000
 RESERVED_PREFIX = "_cdc_"
+_LEAVE_OUT = "leave the table out of LAKEHOUSE_CDC__TABLES"
 
 _SERVER = """
     SELECT current_setting('server_version_num')::int AS version,
@@ -217,26 +219,39 @@ def row_security_findings(table: CatalogTable, role: str) -> list[Finding]:
     return [Finding("error", str(table.contract.table), problem, f"ALTER ROLE {role} BYPASSRLS;")]
 
 
-def _column_findings(table: CatalogTable) -> list[Finding]:
+def twin_findings(table: CatalogTable) -> list[Finding]:
+    """Checks that columns differ in more than letter case."""
     findings: list[Finding] = []
     seen: dict[str, str] = {}
-    quoted, cure = table.contract.table.quoted, "leave the table out of LAKEHOUSE_CDC__TABLES"
+    for column in table.contract.columns:
+        twin = seen.setdefault(column.name.lower(), column.name)
+        if twin != column.name:
+            name = f"{table.contract.table}.{column.name}"
+            problem = (
+                f"differs from {twin!r} only in letter case: Debezium stops, and no reader of the lake tells them apart"
+            )
+            findings.append(Finding("error", name, problem, _renaming(table, column)))
+    return findings
+
+
+def _renaming(table: CatalogTable, column: ColumnContract) -> str:
+    rename = f"ALTER TABLE {table.contract.table.quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...;"
+    return f"{rename} -- or {_LEAVE_OUT}"
+
+
+def _column_findings(table: CatalogTable) -> list[Finding]:
+    findings: list[Finding] = twin_findings(table)
+    quoted = table.contract.table.quoted
     for column in table.contract.columns:
         subject = f"{table.contract.table}.{column.name}"
         refusal = refusal_of(column)
         if refusal is not None:
             problem = f"is of type {sql_name(column.type_name)}, which is not captured: {refusal.why}"
             change = f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} TYPE text; -- or "
-            findings.append(Finding("error", subject, problem, change + cure))
+            findings.append(Finding("error", subject, problem, change + _LEAVE_OUT))
         if column.name.startswith(RESERVED_PREFIX):
             problem = f"begins with {RESERVED_PREFIX}, as the columns do that the lake adds"
-            rename = f"ALTER TABLE {quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...; -- or "
-            findings.append(Finding("error", subject, problem, rename + cure))
-        twin = seen.setdefault(column.name.lower(), column.name)
-        if twin != column.name:
-            problem = f"differs from {twin!r} only in letter case, which no reader of the lake tells apart"
-            rename = f"ALTER TABLE {quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...; -- or "
-            findings.append(Finding("error", subject, problem, rename + cure))
+            findings.append(Finding("error", subject, problem, _renaming(table, column)))
     for name in table.unpublished:
         problem = "is generated and does not travel: it will be missing in the lake"
         subject = f"{table.contract.table}.{name}"

@@ -207,6 +207,14 @@ def ensure_publication(connection: Connection, publication: str, tables: Sequenc
     return any(needed.values())
 
 
+def unpublish(connection: Connection, publication: str, table: TableName) -> None:
+    """Takes a table out of our publication."""
+    _require_ours(connection, publication)
+    with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        connection.execute(f"ALTER PUBLICATION {quote_identifier(publication)} DROP TABLE ONLY {table.quoted}")
+
+
 def drop_publication(connection: Connection, publication: str) -> bool:
     """Drops our publication; returns whether there was one.
 

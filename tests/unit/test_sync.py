@@ -19,6 +19,7 @@ def steps(**changes):
         return MergeReport(table, checked.up_to_batch, 1, 0, 0.0, 1)
 
     plain = {
+        "leave_out": lambda settings: [],
         "drain": lambda settings, *, through_lsn: DrainReport("s", 1, 1, through_lsn, 0.0, 1),
         "check": lambda settings: ContractCheck(7),
         "settle": lambda settings, table, change: Settlement(table, "equal", str(change), 1, 0.0),
@@ -54,4 +55,11 @@ def test_what_fails_before_the_merges_is_raised():
 
 def test_plain_steps_are_the_functions_of_connectors():
     names = [step.__name__ for step in vars(Steps.plain()).values()]
-    assert names == ["drain_source", "check_contracts", "settle_change", "pending_tables", "merge_table"]
+    assert names == [
+        "leave_out_stopping",
+        "drain_source",
+        "check_contracts",
+        "settle_change",
+        "pending_tables",
+        "merge_table",
+    ]
