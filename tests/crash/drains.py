@@ -9,13 +9,13 @@ import signal
 import traceback
 from dataclasses import dataclass
 
-from connectors.errors import TransientError
+from connectors.errors import ContractMismatch, TransientError
 from connectors.sync import sync_source
 
 _PATIENCE_SECONDS = 240
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__, "connectors.resync"])
+_processes.set_forkserver_preload([__name__, "connectors.resync", "connectors.settle"])
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,23 @@ class Outcome:
         killed: It died of SIGKILL.
         error: Traceback of what it raised; None if it went well, or died.
         transient: What it raised says that trying again may succeed.
+        held: What it raised says that a table's definition changed.
     """
 
     killed: bool
     error: str | None = None
     transient: bool = False
+    held: bool = False
 
     @property
     def clean(self):
         """It did all there was to do."""
         return not self.killed and self.error is None
 
-    def require(self, *, clean=False):
+    def require(self, *, clean=False, held=False):
         """Asserts that it did all there was to do or, unless that is required, that trying again may succeed."""
-        assert self.clean or (self.transient and not clean), self.error or "the drain was killed"
+        excused = (self.transient or (held and self.held)) and not clean
+        assert self.clean or excused, self.error or "the drain was killed"
         return self
 
 
@@ -107,6 +110,10 @@ def _require_merged(outcomes):
             raise outcome
 
 
+def _kind(error):
+    return {"transient": isinstance(error, TransientError), "held": isinstance(error, ContractMismatch)}
+
+
 def _run(settings, lsn, environment, prepare, then, outcome):
     os.environ.update(environment)
     # What libraries have to say about a fault is in the error, too.
@@ -118,6 +125,6 @@ def _run(settings, lsn, environment, prepare, then, outcome):
         if then is not None:
             then(settings)
     except BaseException as error:  # noqa: BLE001 - the edge of the process: whoever waits for it looks at this
-        outcome.send(Outcome(killed=False, error=traceback.format_exc(), transient=isinstance(error, TransientError)))
+        outcome.send(Outcome(killed=False, error=traceback.format_exc(), **_kind(error)))
     else:
         outcome.send(Outcome(killed=False))

@@ -17,6 +17,34 @@ BULK = TableName("public", "bulk")
 
 _BULK_ROWS = 10_000
 _LOOK_SECONDS = 0.005
+ALTERED = TableName("public", "altered")
+"""A table whose definition changes; there is one without a key, too."""
+
+_ALTERED_DDL = f"""
+    CREATE TABLE {ALTERED} (id int PRIMARY KEY, n int, note text);
+    CREATE TABLE {ALTERED}_keyless (id int, n int, note text);
+    ALTER TABLE {ALTERED}_keyless REPLICA IDENTITY FULL;
+    INSERT INTO {ALTERED} SELECT n, n, 'note ' || n FROM generate_series(1, 30) n;
+    INSERT INTO {ALTERED}_keyless SELECT n, n, 'note ' || n FROM generate_series(1, 30) n
+"""
+_KEPT = (
+    ("ADD COLUMN c{0} int NOT NULL DEFAULT {0}",),
+    ("ADD COLUMN c{0} int", "DROP COLUMN c{0}"),
+    ("ADD COLUMN c{0} text", "ALTER c{0} SET DEFAULT 'x'"),
+    ("ALTER note TYPE varchar", "ALTER note TYPE text"),
+    ("ADD CONSTRAINT c{0} CHECK (id >= 0)",),
+    ("SET (fillfactor = 90)", "REPLICA IDENTITY FULL"),
+)
+_REWRITTEN = (
+    ("ALTER n TYPE bigint USING n + 1", "ALTER n TYPE int"),
+    ("ADD COLUMN c{0} uuid NOT NULL DEFAULT gen_random_uuid()", "ALTER c{0} DROP DEFAULT"),
+    ("RENAME note TO other", "RENAME other TO note"),
+    ("DROP COLUMN note", "ADD COLUMN note text DEFAULT 'anew'"),
+    ("RENAME TO altered_away", "", "RENAME TO altered"),
+)
+"""What is done to a table, one statement after the other, with rows written in between: of a table without key, what
+leaves its values as they are."""
+
 COPIED = [TableName("public", name) for name in ("copied_much", "copied_much_keyless")]
 """Tables for one large COPY: the rows of one page of it share an LSN. One has a key, one has none."""
 
@@ -42,10 +70,11 @@ class Source:
         self.settings = settings
         self.services = services
         self.cases = {type(case).__module__.rpartition(".")[2]: case for case in cases or all_cases()}
-        self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name, COPIED[0].name], 0))
+        self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name, COPIED[0].name, ALTERED.name], 0))
         self._written = 0
         self.connection = self.connect()
         self.connection.execute(_BULK_DDL)
+        self.connection.execute(_ALTERED_DDL)
         for case in self.cases.values():
             self.connection.execute(case.ddl)
             if case.before:
@@ -86,6 +115,34 @@ class Source:
             for n in range(_COPIED_ROWS):
                 copy.write_row([n, self.rounds[COPIED[0].name]])
         return before, _COPIED_ROWS
+
+    def alter(self, rng):
+        """Changes the definition of a table with, or without, a key, and writes to it before, between and after."""
+        table, changes = ALTERED.name, _KEPT + _REWRITTEN
+        if rng.random() < 1 / 3:
+            table, changes = f"{ALTERED.name}_keyless", _KEPT
+        self.rounds[ALTERED.name] += 1
+        number = self.rounds[ALTERED.name]
+        self._write(table, rng)
+        for step in rng.choice(changes):
+            now = "altered_away" if self._exists("altered_away") else table
+            if step:
+                self.connection.execute(f"ALTER TABLE {now} {step.format(number)}")
+            self._write("altered_away" if self._exists("altered_away") else table, rng)
+        if changes != _KEPT and rng.random() < 1 / 4:
+            self.connection.execute(f"VACUUM FULL {table}")
+            self._write(table, rng)
+
+    def _exists(self, table):
+        return self.connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone() == (True,)
+
+    def _write(self, table, rng):
+        low = rng.randint(1, 25)
+        self.connection.execute(f"DELETE FROM {table} WHERE id BETWEEN %s AND %s", [low, low + 2])
+        self.connection.execute(
+            f"INSERT INTO {table} (id, n) SELECT n, n FROM generate_series(%s, %s) n", [low, low + 2]
+        )
+        self.connection.execute(f"UPDATE {table} SET n = n + 1 WHERE id %% 7 = %s", [low % 7])
 
     def wait_for_messages(self, table, offset):
         """Waits until a table's topic reaches an offset, committed or not."""

@@ -108,7 +108,7 @@ class World:
     def recover(self):
         """Drains until that succeeds: a service that came back may say for a while that it can't answer yet."""
         for _ in range(_ATTEMPTS):
-            if self._drain_in_one().require().clean:
+            if self._drain_in_one().require(held=True).clean:
                 return
             Event().wait(_PAUSE_SECONDS)
         self._drain_in_one().require(clean=True)

@@ -1,0 +1,16 @@
+from tests.crash.fault import CHEAP, Fault
+
+
+class KillAfterAlteration(Fault):
+    """The process dies of SIGKILL while it compares a table whose definition changed, or reads it anew."""
+
+    weight = CHEAP // 4
+
+    def inject(self, world, rng):
+        world.source.alter(rng)
+        drain = world.start_drain()
+        drain.ended_within(rng.uniform(0, 6 * world.seconds))
+        killed = drain.kill()
+        if rng.random() < 1 / 2:
+            world.source.alter(rng)
+        return int(killed)

@@ -1,0 +1,24 @@
+from functools import partial
+
+from connectors.debezium.config import publication_name
+from connectors.source import register_source
+from tests.crash.fault import OUTAGE, Fault
+from tests.crash.source import ALTERED
+
+
+class KillRegister(Fault):
+    """The process dies of SIGKILL while it captures a table again that was taken out of the publication."""
+
+    weight = 2 * OUTAGE
+
+    def inject(self, world, rng):
+        publication = publication_name(world.settings.cdc.source)
+        world.source.connection.execute(f"ALTER PUBLICATION {publication} DROP TABLE ONLY {ALTERED}")
+        world.source.alter(rng)
+        registering = world.start_drain(prepare=partial(register_source, world.settings))
+        registering.ended_within(rng.uniform(0, 6 * world.seconds))
+        killed = registering.kill()
+        world.source.alter(rng)
+        register_source(world.settings)
+        world.recover()
+        return int(killed)
