@@ -45,6 +45,7 @@ def read_anew(settings: Settings, table: TableName) -> int:
     """Has a captured table's rows written into its topic; returns the LSN of a marker behind them.
 
     Raises:
+        CommitConflict: Another run began to read the table, too.
         ConfigurationError: The table is not captured.
         SourceNotReady: The table has no key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
@@ -99,7 +100,7 @@ def _read(client: ConnectClient, settings: Settings, table: CatalogTable, life: 
     _forget(client, name)
     client.create_stopped(name, config)
     client.resume(name)
-    client.wait_for_snapshot(name, timeout=_READING_SECONDS)
+    client.wait_for_snapshot(name, timeout=_READING_SECONDS, config=config)
     _forget(client, name)
 
 

@@ -17,7 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from connectors.errors import ConfigurationError, ServiceUnavailable, SourceNotReady
+from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable, SourceNotReady
 
 REQUEST_TIMEOUT_SECONDS = 30
 PATIENCE_SECONDS = 30
@@ -142,7 +142,7 @@ class ConnectClient:
             raise ServiceUnavailable(f"Kafka Connect does not let go of connector {name}") from None
         return existed
 
-    def wait_for_snapshot(self, name: str, *, timeout: float) -> None:
+    def wait_for_snapshot(self, name: str, *, timeout: float, config: dict[str, str] | None = None) -> None:
         """Waits until the first reading of all tables is in the stream.
 
         Raises:
@@ -153,7 +153,13 @@ class ConnectClient:
         def done(status: ConnectorStatus) -> bool:
             return status.running and snapshot_done(self.offset(name))
 
-        self.wait_until(name, done, aim="done with its snapshot", timeout=timeout)
+        def require_own() -> None:
+            if config is not None and self.config(name) != config:
+                raise CommitConflict(f"another run has taken the place of connector {name}; it does the same")
+
+        self.wait_until(name, done, aim="done with its snapshot", timeout=timeout, guard=require_own)
+        # Else it may have been the other one that is done.
+        require_own()
 
     def wait_until(
         self,
@@ -163,6 +169,7 @@ class ConnectClient:
         aim: str,
         timeout: float,
         heed_failure: bool = True,
+        guard: Callable[[], None] = lambda: None,
     ) -> ConnectorStatus:
         """Waits until a connector is as wanted.
 
@@ -172,6 +179,7 @@ class ConnectClient:
             aim: What is wanted, for the message.
             timeout: Seconds to wait.
             heed_failure: Whether a failure of the connector ends the wait.
+            guard: Called each time before the connector is looked at; what it raises ends the wait, too.
 
         Raises:
             SourceNotReady: The connector failed.
@@ -179,6 +187,7 @@ class ConnectClient:
         """
 
         def reached() -> ConnectorStatus | None:
+            guard()
             status = self.status(name)
             if heed_failure and status is not None and status.failure is not None:
                 raise SourceNotReady(

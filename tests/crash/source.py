@@ -29,15 +29,15 @@ _ALTERED_DDL = f"""
 """
 _KEPT = (
     ("ADD COLUMN c{0} int NOT NULL DEFAULT {0}",),
-    ("ADD COLUMN c{0} int", "DROP COLUMN c{0}"),
     ("ADD COLUMN c{0} text", "ALTER c{0} SET DEFAULT 'x'"),
     ("ALTER note TYPE varchar", "ALTER note TYPE text"),
     ("ADD CONSTRAINT c{0} CHECK (id >= 0)",),
     ("SET (fillfactor = 90)", "REPLICA IDENTITY FULL"),
 )
 _REWRITTEN = (
+    ("ADD COLUMN c{0} int", "DROP COLUMN c{0}"),
     ("ALTER n TYPE bigint USING n + 1", "ALTER n TYPE int"),
-    ("ADD COLUMN c{0} uuid NOT NULL DEFAULT gen_random_uuid()", "ALTER c{0} DROP DEFAULT"),
+    ("ADD COLUMN c{0} uuid DEFAULT gen_random_uuid()", "ALTER c{0} DROP DEFAULT"),
     ("RENAME note TO other", "RENAME other TO note"),
     ("DROP COLUMN note", "ADD COLUMN note text DEFAULT 'anew'"),
     ("RENAME TO altered_away", "", "RENAME TO altered"),
@@ -140,7 +140,7 @@ class Source:
         low = rng.randint(1, 25)
         self.connection.execute(f"DELETE FROM {table} WHERE id BETWEEN %s AND %s", [low, low + 2])
         self.connection.execute(
-            f"INSERT INTO {table} (id, n) SELECT n, n FROM generate_series(%s, %s) n", [low, low + 2]
+            f"INSERT INTO {table} (id, n) SELECT n, n FROM generate_series(%s::int, %s::int) n", [low, low + 2]
         )
         self.connection.execute(f"UPDATE {table} SET n = n + 1 WHERE id %% 7 = %s", [low % 7])
 
