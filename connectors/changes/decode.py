@@ -81,7 +81,7 @@ WITH received AS (
     FROM received
 ), parsed AS (
     SELECT * EXCLUDE (body), from_json(body, {quote_literal(structure([c.name for c in columns.all]))}) AS event,
-        json_keys(body, '$.after') AS shape
+        coalesce(nullif(json_keys(body, '$.after'), []), json_keys(body, '$.before')) AS shape
     FROM checked
 ), opened AS (
     SELECT batch, topic_id, stream_partition, stream_offset, not_text, is_json,
@@ -146,8 +146,12 @@ def _value(column: Column, *, both_images: bool) -> str:
     if column.fill is not None:
         decoded = f"CASE WHEN missing_{column.value} THEN {column.fill} ELSE {decoded} END"
     image = f"CASE WHEN {column.keep} THEN NULL ELSE {decoded} END" if column.toastable else decoded
-    both = f", {column.rule.decode.format(f'b_raw_{column.value}')} AS b_{column.value}" if both_images else ""
-    return f"{image} AS {column.value}{both}"
+    if not both_images:
+        return f"{image} AS {column.value}"
+    before = column.rule.decode.format(f"b_raw_{column.value}")
+    if column.fill is not None:
+        before = f"CASE WHEN missing_{column.value} THEN {column.fill} ELSE {before} END"
+    return f"{image} AS {column.value}, {before} AS b_{column.value}"
 
 
 def _outputs(columns: Columns, *, both_images: bool) -> str:

@@ -11,6 +11,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import data_files, open_table, scratch_connection
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.streams.protocol import MESSAGES, RawBatch
@@ -55,6 +56,13 @@ class Lake:
         query = f"SELECT {columns} FROM read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
         with scratch_connection(self.layout.root) as connection:
             return sorted(connection.execute(query).fetchall(), key=repr)
+
+    def current(self, columns):
+        """The rows that readers see."""
+        uri = self.layout.silver(self.contract.table)
+        rows = pin_table(self.contract.table, uri, open_table(uri)).current
+        with scratch_connection(self.layout.root) as connection:
+            return sorted(connection.execute(f"SELECT {columns} FROM ({rows})").fetchall(), key=repr)
 
     def has_quarantine(self):
         return open_table(self.layout.quarantine) is not None and self.select("*", table=self.layout.quarantine) != []

@@ -43,6 +43,16 @@ def test_rows_from_before_get_the_constant_and_others_do_not(lake):
     assert lake.select("id, extra") == [(1, 42), (2, 42), (3, None)]
 
 
+def test_rows_from_before_that_went_away_had_the_constant(lake):
+    lake.receive(event("c", row(1, "a", "x"), lsn=10), event("c", row(2, "b", "y"), lsn=11)).merge()
+    lake.receive(
+        event("u", row(1, "changed", "x"), before=row(1, "a", "x"), lsn=20, prev=15),
+        event("d", row(2, "b", "y"), lsn=30, prev=25),
+    )
+    with_columns(lake, *COLUMNS, EXTRA.model_copy(update={"fill": "42"})).merge()
+    assert lake.current("id, name, extra") == [(1, "changed", 42)]
+
+
 def test_dropped_column_stays_and_is_null_in_rows_that_are_written(lake):
     lake.receive(event("c", row(1, "a", "x"), lsn=10), event("c", row(2, "b", "y"), lsn=11)).merge()
     lake.receive(event("c", {"id": 3, "big": "z"}, lsn=30, prev=25)).merge()
