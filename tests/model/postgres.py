@@ -50,6 +50,7 @@ class Database:
         self.waiting = {}
         self.log = []
         self.lsn = 0
+        self.added = set()
 
     def next_lsn(self):
         self.lsn += 8
@@ -66,6 +67,21 @@ class Database:
 
     def can_truncate(self, transaction):
         return not self.waiting and not any(changes for name, changes in self.open.items() if name != transaction)
+
+    @property
+    def can_alter(self):
+        """No transaction holds a lock on the table, or waits for one."""
+        return not self.waiting and not any(self.open.values())
+
+    def add_column(self, name, constant):
+        """Adds a column; the rows that are there have a constant in it, which no log tells."""
+        self.added.add(name)
+        self.rows = {key: {**row, name: constant} for key, row in self.rows.items()}
+
+    def drop_column(self, name):
+        """Drops a column that was added; no log tells."""
+        self.added.remove(name)
+        self.rows = {key: {c: v for c, v in row.items() if c != name} for key, row in self.rows.items()}
 
     @property
     def can_end(self):
@@ -146,6 +162,7 @@ class Database:
     def _written(self, old, key, lsn, values):
         identity = {"id": key, "name": f"n{lsn}"} if self.has_key else {"name": "n"}
         if old is None:
+            identity |= {name: f"{name} {lsn % 3}" if lsn % 3 else None for name in self.added}
             return Change("c", lsn, key, identity | {c: TOASTED if v == KEPT else v for c, v in values.items()})
         kept = {c for c, v in values.items() if v == KEPT}
         row = old | identity | {c: v for c, v in values.items() if c not in kept}

@@ -6,6 +6,7 @@ Hypothesis makes up what happens; with `--hypothesis-profile=long` it makes up a
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model.changing import ChangingKeyedSource, ChangingKeylessSource
 from tests.model.machine import KeyedSource, KeylessSource
 from tests.model.partitions import PartitionedSource
 from tests.model.purging import PurgedSource
@@ -18,6 +19,14 @@ def test_table_with_key():
 
 def test_table_without_key():
     run_state_machine_as_test(KeylessSource, settings=settings())
+
+
+def test_table_with_key_whose_columns_change():
+    run_state_machine_as_test(ChangingKeyedSource, settings=settings())
+
+
+def test_table_without_key_whose_columns_change():
+    run_state_machine_as_test(ChangingKeylessSource, settings=settings())
 
 
 def test_table_that_is_read_anew():

@@ -52,12 +52,15 @@ def replace_rows(silver: SilverTable, new: SilverTable) -> None:
     if silver.batch > new.batch:
         raise CommitConflict(f"{silver.uri}: a merge has got further than the table that is to replace it")
     rows = stored_rows(new.table, new.uri)
+    # A table that has merged nothing since its contract gained a column does not have it yet.
+    stored = set(new.table.schema().to_arrow().names)
+    schema = pa.schema([field for field in new.schema if field.name in stored])
     adopt_statistics(silver.table, new.columns)
     overwrite_rows(
         silver.table,
-        None if rows is None else f"SELECT {names(map(quote_identifier, new.schema.names))} FROM {rows}",
+        None if rows is None else f"SELECT {names(map(quote_identifier, schema.names))} FROM {rows}",
         root=new.uri,
-        schema=new.schema,
+        schema=schema,
         progress={**new.progress.as_transactions(), _name(new.table): 1},
     )
 
