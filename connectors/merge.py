@@ -22,7 +22,7 @@ _MERGE_ATTEMPTS = 5
 
 
 def pending_tables(settings: Settings) -> list[TableName]:
-    """Returns the tables that have batches in bronze which silver has not merged.
+    """Returns the tables of which silver lacks batches that bronze has, or columns that the source has.
 
     Every captured table is in silver afterwards: one that has no rows yet can be read, too. Of a table that is captured
     no more, the last changes may still arrive.
@@ -37,7 +37,7 @@ def pending_tables(settings: Settings) -> list[TableName]:
             continue
         silver = _silver(layout, version, life)
         newest = max((f.last_batch for f in files.get(log_name(table), ())), default=0)
-        if silver.batch < newest or silver.progress.floor < _floor(version, life, bronze):
+        if silver.batch < newest or silver.lacks_columns or silver.progress.floor < _floor(version, life, bronze):
             pending.append(table)
     return pending
 
@@ -106,6 +106,8 @@ def merge_table(
                 size=settings.cdc.slice_bytes,
             ):
                 changes, rejected = changes + report.changes, rejected + report.rejected
+            if silver.lacks_columns:
+                silver.adopt_columns()
             floor = _floor(version, life, bronze)
             if up_to_batch == bronze.batch and silver.progress.floor < floor:
                 silver.raise_floor(floor)

@@ -73,13 +73,7 @@ class PinnedTable:
 
     def rows(self) -> str:
         """Query of all rows, each column exactly of its declared type, also where a file, or every file, lacks it."""
-        typed = ", ".join(f"CAST(NULL AS {kind}) AS {quote_identifier(name)}" for name, kind in self.columns)
-        rows = f"SELECT {typed} WHERE false"
-        if self.files:
-            files = ", ".join(map(quote_literal, self.files))
-            rows += f" UNION ALL BY NAME FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-        cast = ", ".join(f"CAST({quote_identifier(n)} AS {kind}) AS {quote_identifier(n)}" for n, kind in self.columns)
-        return f"SELECT {cast} FROM ({rows})"
+        return typed_rows(self.columns, self.files)
 
     def _current_of_history(self) -> str:
         """Query of the rows that came into being more often than they went away, each as often as it is left over.
@@ -126,6 +120,26 @@ def pin_silver(root: str, source: str, tables: Iterable[TableName] | None = None
     return SilverSnapshot(tuple(_pin(layout, versions if tables is None else tables, versions)))
 
 
+def typed_rows(columns: Iterable[tuple[str, str]], files: Sequence[str]) -> str:
+    """Returns the query of the rows of files, each column of exactly one type, also where files lack it.
+
+    Args:
+        columns: Names of the columns with their DuckDB types.
+        files: Addresses of the files; none: there are no rows.
+    """
+    named = [(quote_identifier(name), kind) for name, kind in columns]
+    rows = f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for name, kind in named)} WHERE false"
+    if files:
+        listed = ", ".join(map(quote_literal, files))
+        rows += f" UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    return f"SELECT {', '.join(f'CAST({name} AS {kind}) AS {name}' for name, kind in named)} FROM ({rows})"
+
+
+def duckdb_columns(table: DeltaTable) -> tuple[tuple[str, str], ...]:
+    """Returns the names of all columns of a table with their DuckDB types, in order."""
+    return tuple((field.name, _duckdb_type(table, field.type)) for field in table.schema().fields)
+
+
 def exact_groups(floats: Iterable[str]) -> str:
     """Returns what to group by besides the columns, of which these are floats, to keep -0.0 apart from 0.0."""
     return "".join(f", {name}::VARCHAR" for name in floats)
@@ -152,7 +166,7 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
 
 def pin_table(name: TableName, uri: str, table: DeltaTable, contract: TableContract | None = None) -> PinnedTable:
     """Remembers what an opened silver table holds; its newest contract tells which of its columns were dropped."""
-    columns = tuple((field.name, _duckdb_type(name, field.type)) for field in table.schema().fields)
+    columns = duckdb_columns(table)
     files = tuple(file["path"] for file in data_files(uri, table))
     live = {c.name for c in contract.columns} if contract else {name for name, _ in columns}
     dropped = frozenset(name for name, _ in columns if name not in live and not name.startswith("_cdc_"))
@@ -170,10 +184,10 @@ def _pin(
             yield pin_table(name, uri, table, known[-1].contract if known else None)
 
 
-def _duckdb_type(table: TableName, delta_type: object) -> str:
+def _duckdb_type(table: DeltaTable, delta_type: object) -> str:
     known = delta_type.type if isinstance(delta_type, PrimitiveType) else ""
     if known.startswith("decimal("):
         return known.upper()
     if known not in _TYPES:
-        raise ContractMismatch(f"silver table {table} has a column of type {delta_type}, which is never written")
+        raise ContractMismatch(f"{table.table_uri} has a column of type {delta_type}, which is never written")
     return _TYPES[known]

@@ -21,6 +21,7 @@ NAMES = [
     "changed and not changed back",
     "label renamed",
     "label added",
+    "constant of a table that nobody writes to",
     "attribute added",
     "enum exchanged in the key",
     "rewritten, with the values kept",

@@ -50,6 +50,12 @@ class ChangingTable:
         self.garbage += 1
         self.connector.topic.append((b"{}", garbage, []))
 
+    def finish(self):
+        super().finish()
+        silver = self.lake.silver()
+        if silver.lacks_columns:
+            silver.adopt_columns()
+
     def check(self, found, expected):
         assert found == expected
         rejected = self.lake.select("*", table=self.lake.layout.quarantine) if self.lake.has_quarantine() else []

@@ -1,9 +1,11 @@
 """Which tables wait for a merge."""
 
+from connectors.evolution import ContractCheck
 from connectors.lake.contract_log import ensure_epoch, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
-from connectors.merge import pending_tables
+from connectors.merge import merge_table, pending_tables
+from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import Settings
 from tests.shop_lake import shop_contracts
@@ -19,5 +21,13 @@ def test_a_table_without_rows_waits_for_nothing_and_can_be_read(tmp_path, monkey
     )
 
     assert pending_tables(settings) == []
-    with query_lake(settings, "select typeof(max(total)), count(*) from silver.orders") as result:
-        assert result.fetchall() == [("DECIMAL(38,2)", 0)]
+    added = ColumnContract(name="since", type_name="date", fill="2026-01-01")
+    wider = [
+        c.model_copy(update={"columns": (*c.columns, added)}) for c in shop_contracts() if c.table_name == "orders"
+    ]
+    record_contracts(layout, wider, 1)
+    assert pending_tables(settings) == [wider[0].table]
+    merge_table(settings, wider[0].table, checked=ContractCheck(0))
+    assert pending_tables(settings) == []
+    with query_lake(settings, "select typeof(max(total)), typeof(max(since)), count(*) from silver.orders") as result:
+        assert result.fetchall() == [("DECIMAL(38,2)", "DATE", 0)]

@@ -111,7 +111,7 @@ class SilverTable:
             CommitConflict: Another merge committed first.
             ContractMismatch: The rows' columns, or silver's own, are not the contract's: the table is held.
         """
-        self._adopt_columns()
+        self.adopt_columns()
         with scratch_connection(self._layout.root) as connection:
             self._decode(connection, Messages([f.path for f in files], after_batch, up_to_batch))
             connection.execute("DELETE FROM changes WHERE _cdc_op IS DISTINCT FROM 'r'")
@@ -143,7 +143,7 @@ class SilverTable:
             CommitConflict: Another merge committed first: reload, and see what is left to do.
             ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is held.
         """
-        self._adopt_columns()
+        self.adopt_columns()
         after_batch = self.beginning.batch if self.awaits_rows else self.batch
         messages = Messages([f.path for f in files], after_batch, up_to_batch)
         with scratch_connection(self._layout.root) as connection:
@@ -177,13 +177,25 @@ class SilverTable:
         Raises:
             CommitConflict: Another merge committed first: reload, and try again.
         """
+        self.adopt_columns()
         with scratch_connection(self._layout.root) as connection:
             self._decode(connection, _NONE)
             if self.contract.key:
                 fold_changes(connection, self.columns)
             self._write(connection, Floor(position), up_to_batch=self.batch)
 
-    def _adopt_columns(self) -> None:
+    @property
+    def lacks_columns(self) -> bool:
+        """The contract has columns that no row has yet."""
+        return not set(self.schema.names) <= set(self.table.schema().to_arrow().names)
+
+    def adopt_columns(self) -> None:
+        """Gives the table the columns that the contract gained, filled as the source filled them.
+
+        Raises:
+            CommitConflict: Another merge committed first: reload, and try again.
+            ContractMismatch: The table has other columns, which no adding makes right.
+        """
         adopt_columns(
             self.table,
             uri=self.uri,

@@ -7,8 +7,8 @@ from deltalake import DeltaTable
 
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.order import POSITION, Position, is_below
+from connectors.lake.snapshot import duckdb_columns, typed_rows
 from connectors.lake.storage import data_files
-from connectors.postgres.identifiers import quote_literal
 
 _TYPES = {"_cdc_epoch": "BIGINT", "_cdc_prev_commit_lsn": "BIGINT", "_cdc_lsn": "BIGINT", "_cdc_op": "VARCHAR"}
 
@@ -49,8 +49,8 @@ def read_stored(
 
 def stored_rows(silver: DeltaTable, uri: str) -> str | None:
     """Returns the relation of all of silver's rows, at the version of `silver`; None if it has no files."""
-    paths = names(quote_literal(f["path"]) for f in data_files(uri, silver))
-    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)" if paths else None
+    files = [file["path"] for file in data_files(uri, silver)]
+    return f"({typed_rows(duckdb_columns(silver), files)})" if files else None
 
 
 def has_below(connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, floor: Position) -> bool:
