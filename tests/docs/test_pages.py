@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.settings import Settings
+from tests.definitions import CASES
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r'\]\(([^)#\s]+)|(?:src|srcset|href)="([^"#]+)"')
@@ -26,6 +27,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = [a or b for a, b in LINK.findall(page.read_text())]
     broken = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
     assert broken == []
+
+
+def test_alterations_are_tried_as_their_page_says() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs/alterations.md").read_text().splitlines() if line[:2] == "| "]
+    tried = ", ".join(row[3] for row in rows)
+    assert set(re.findall("`([^`]+)`", tried)) == set(CASES)
+    modules = set(re.findall("test_[a-z_]+", tried))
+    assert [name for name in modules if not (ROOT / f"tests/integration/{name}.py").exists()] == []
 
 
 def test_generated_pages_are_in_step() -> None:
