@@ -17,7 +17,7 @@ from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
 from connectors.rebuild import rebuild_checked
 from connectors.reports import MergeReport
-from connectors.resync import resync_table
+from connectors.resync import read_anew, resync_table
 from connectors.source import register_source
 from connectors.sync import sync_source
 from tests.lake import as_recorded, drain
@@ -116,6 +116,16 @@ def test_column_whose_name_is_taken_holds_its_table_until_it_is_renamed(settings
     assert mismatches(settings) == {}
 
 
+def test_definition_that_changes_before_the_rows_that_were_read_are_merged(settings, source):
+    read_anew(settings, ITEM)
+    source.execute("DELETE FROM item WHERE id = 1; UPDATE item SET name = 'meanwhile' WHERE id = 2")
+    source.execute("VACUUM FULL item")
+    source.execute("UPDATE item SET name = 'after' WHERE id = 3")
+    [settled] = sync_source(settings, through_lsn=emit_marker(source)).settled
+    assert (settled.outcome, settled.rows) == ("equal", 499)
+    assert mismatches(settings) == {}
+
+
 def test_hidden_rows_are_taken_for_deleted_by_nobody(settings, source):
     role = f"reader_{secrets.token_hex(4)}"
     source.execute(f"CREATE ROLE {role} LOGIN REPLICATION PASSWORD '{role}' IN ROLE pg_read_all_data")
@@ -126,6 +136,9 @@ def test_hidden_rows_are_taken_for_deleted_by_nobody(settings, source):
         for look in (lambda: reconcile_source(as_reader), lambda: resync_table(as_reader, ITEM)):
             with pytest.raises(SourceNotReady, match=r"public\.item has row-level security that hides rows"):
                 look()
+        report = sync_source(as_reader, through_lsn=emit_marker(source))
+        assert set(report.checked.held) == {ITEM}
+        assert "has row-level security that hides rows" in report.checked.held[ITEM].message
     finally:
         source.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
