@@ -14,7 +14,7 @@ from connectors.changes.evolution import with_memory
 from connectors.changes.moment import SourceMoment
 from connectors.debezium.config import publication_name, topic_name
 from connectors.drain import drain_source
-from connectors.errors import ContractMismatch, TerminalError
+from connectors.errors import ContractMismatch, SourceNotReady
 from connectors.evolution import Change
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import (
@@ -56,6 +56,7 @@ def settle_change(settings: Settings, table: TableName, change: Change) -> Settl
 
     Raises:
         CommitConflict: Other writers kept committing first.
+        PositionLost: The stream no longer holds what is to be read next.
         ServiceUnavailable: A service did not answer in time.
     """
     began = time.monotonic()
@@ -75,7 +76,7 @@ def settle_change(settings: Settings, table: TableName, change: Change) -> Settl
         if obstacle is None:
             rows = resync_table(settings, table).rows
             return Settlement(table, "read anew", _told(change, problem), rows, time.monotonic() - began)
-    except TerminalError as error:
+    except (ContractMismatch, SourceNotReady) as error:
         obstacle = error.message
     problem = _told(problem, obstacle)
     record_verdict(layout, Verdict(change.contract, problem))

@@ -1,9 +1,11 @@
 """One drain of a source: the stream into bronze, the contracts checked, then table by table into silver."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from connectors.errors import ServiceUnavailable
 from connectors.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
 from connectors.reports import DrainReport, MergeReport, Settlement
@@ -91,8 +93,10 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
         ServiceUnavailable: Stream, storage or source did not answer, or the marker did not arrive.
     """
     steps = steps or Steps.plain()
-    # First: if a table stops the source, no marker arrives.
-    steps.leave_out(settings)
+    # First: if a table stops the source, no marker arrives. Bronze can go on without the source; what is missing then,
+    # the check says.
+    with suppress(ServiceUnavailable):
+        steps.leave_out(settings)
     drained = steps.drain(settings, through_lsn=through_lsn)
     checked = steps.check(settings)
     changed = checked.changed

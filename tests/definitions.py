@@ -296,7 +296,13 @@ CASES = {
         PARTITIONED,
         """CREATE TABLE {0}_new PARTITION OF {0} FOR VALUES FROM (100) TO (200)
         INSERT INTO {0} VALUES (150, 150, 'in the new one')""",
-        "equal",
+        "followed",
+    ),
+    "partition loaded and attached in one transaction": Case(
+        PARTITIONED,
+        "BEGIN; CREATE TABLE {0}_new (LIKE {0}); SAVEPOINT s; INSERT INTO {0}_new VALUES (150, 150, 'loaded'); "
+        "RELEASE s; ALTER TABLE {0} ATTACH PARTITION {0}_new FOR VALUES FROM (100) TO (200); COMMIT",
+        "read anew",
     ),
     "partition came without an identity": Case(
         PARTITIONED.replace("PRIMARY KEY", "") + "ALTER TABLE {0} REPLICA IDENTITY FULL;"

@@ -91,6 +91,7 @@ POLICIES = {
             "verified",
             "VACUUM FULL changes no value, ALTER TYPE or SET EXPRESSION may change all of them, and no event says so",
         ),
+        Policy("partition made", "followed", "nothing: it was empty, and its rows arrive as they are written"),
         Policy("partition attached or detached", "verified", "its rows came or went with it, and no event says so"),
         Policy("publication altered", "verified", "changes may have been missed until it was as before"),
         Policy(
@@ -238,8 +239,13 @@ def _of_members(old: TableContract, was: Fingerprint, now: Fingerprint) -> Itera
         yield Difference("table rewritten", "")
     if any(before[oid].identity != after[oid].identity for oid in both - {old.oid}):
         yield Difference("replica identity changed", "of a partition")
-    if {(m.oid, m.attached) for m in was.members} != {(m.oid, m.attached) for m in now.members}:
+    added = [after[oid] for oid in after.keys() - both]
+    if both != before.keys() or any(before[oid].attached != after[oid].attached for oid in both):
         yield Difference("partition attached or detached", "")
+    elif added:
+        # Without a key, it may have lacked the full identity for a while, and its deletes said too little.
+        born = old.key and all(member.born for member in added)
+        yield Difference("partition made" if born else "partition attached or detached", "")
 
 
 def _of_types(was: Fingerprint, now: Fingerprint) -> Iterator[Difference]:

@@ -107,9 +107,12 @@ _COLUMNS = """
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
            w.changed::text::bigint AS relation,
-           (SELECT jsonb_agg(jsonb_build_array(m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached)
-                             ORDER BY m.oid)
-            FROM members m WHERE m.root = w.oid) AS members,
+           -- To attach a table updates the rows of its columns, after those of its system columns were written.
+           (SELECT jsonb_agg(jsonb_build_array(
+                m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached,
+                EXISTS (SELECT FROM pg_attribute s JOIN pg_attribute u ON u.attrelid = s.attrelid AND u.attnum > 0
+                        WHERE s.attrelid = m.oid AND s.attnum = -1 AND u.xmin = s.xmin AND u.cmin = s.cmin)
+            ) ORDER BY m.oid) FROM members m WHERE m.root = w.oid) AS members,
            (SELECT jsonb_object_agg(concat(u.type, '/', t.typtype), ARRAY(
                 SELECT concat_ws(' ', e.xmin, e.enumlabel) FROM pg_enum e WHERE e.enumtypid = t.oid
                 UNION ALL

@@ -50,12 +50,14 @@ class Member(NamedTuple):
         file: `pg_class.relfilenode`: one that is rewritten gets another.
         identity: `pg_class.relreplident`.
         attached: `xmin` in `pg_inherits`; 0 of the table itself.
+        born: It was made as what it is, `PARTITION OF`, and so was empty; False: it may have been attached.
     """
 
     oid: int
     file: int
     identity: str
     attached: int
+    born: bool = True
 
 
 class Fingerprint(BaseModel):

@@ -45,6 +45,7 @@ UNSEEN = {
     "type altered": (printed(types={**PRINT.types, "16400/e": ("650 fine", "720 low")}), ""),
     "table rewritten": (printed(relation=720, members=members(file=16999)), ""),
     "replica identity changed": (printed(members=members(identity="f")), "of a partition"),
+    "partition made": (printed(members=(*PRINT.members, Member(16502, 16502, "d", 720))), ""),
     "partition attached or detached": (printed(members=members(attached=720)), ""),
     "publication altered": (printed(publication="16600/720/16601/710"), ""),
     "definition touched": (printed(relation=720), ""),
@@ -105,6 +106,11 @@ def test_added_column_explains_that_the_table_was_touched_by_the_same_transactio
     by_it, by_another = (printed(ID, NAME, AT, NEW, relation=relation, columns=columns) for relation in (720, 719))
     assert [d.kind for d in differences(printed(), by_it)] == ["column added"]
     assert [d.kind for d in differences(printed(), by_another)] == ["column added", "definition touched"]
+
+
+@pytest.mark.parametrize("members", [PRINT.members[:1], (*PRINT.members, Member(16502, 16502, "d", 720, born=False))])
+def test_partition_whose_rows_no_event_tells_of_is_compared(members):
+    assert differences(printed(), printed(members=members)) == [Difference("partition attached or detached", "")]
 
 
 def test_altered_column_is_told_once():

@@ -45,12 +45,18 @@ def test_held_table_is_told_of_where_nothing_of_it_is_pending():
         report.merged()
 
 
-def test_what_fails_before_the_merges_is_raised():
+def test_bronze_goes_on_while_the_source_does_not_answer_and_the_drain_fails():
+    drained = []
+
     def unreachable(settings):
         raise ServiceUnavailable("the source does not answer")
 
+    def drain(settings, *, through_lsn):
+        drained.append(through_lsn)
+
     with pytest.raises(ServiceUnavailable, match="does not answer"):
-        sync_source(Settings(), steps=steps(check=unreachable))
+        sync_source(Settings(), steps=steps(leave_out=unreachable, drain=drain, check=unreachable))
+    assert drained == [None]
 
 
 def test_plain_steps_are_the_functions_of_connectors():
