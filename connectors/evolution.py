@@ -132,9 +132,8 @@ def _renamed(contract: TableContract, now: TableName) -> ContractMismatch:
 
 
 def _to_cure(table: CatalogTable) -> list[Finding]:
-    """What only the source can put right; of a table without identity, as a new partition can be, first of all."""
-    missing = [] if table.identified else identity_findings(table)[:1]
-    return [*missing, *stopping_findings(table)]
+    """What only the source can put right: a partition without identity, a table that others inherit from."""
+    return [*(f for f in identity_findings(table) if f.severity == "error"), *stopping_findings(table)]
 
 
 def _until_cured(table: CatalogTable, finding: Finding) -> ContractMismatch:
@@ -142,7 +141,7 @@ def _until_cured(table: CatalogTable, finding: Finding) -> ContractMismatch:
     problem = f"{finding.subject.removeprefix(f'{name}.').removeprefix(str(name))} {finding.problem}".strip()
     return ContractMismatch(
         f"{name}: {problem}",
-        hint=f"at the source, `{finding.cure}`; then `{_REGISTER}`: until then it is held at its last state",
+        hint=f"`{finding.cure}`; then `{_REGISTER}`: until then it is held at its last state",
         table=name,
         command=f"{finding.cure} then: {_REGISTER}",
     )

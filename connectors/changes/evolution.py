@@ -67,6 +67,7 @@ POLICIES = {
             "Rename it at the source first",
         ),
         Policy("column dropped", "followed", "the column stays, with NULL in every row that is written from then on"),
+        Policy("column came and went", "verified", "events may have it, and rows that were written meanwhile"),
         Policy("column renamed", "held", "no event says so; to go on, values of the old name would have to move"),
         Policy("column made anew", "held", "its old values are gone at the source, and no event says so"),
         Policy("type changed, read as before", "followed", "nothing: the values arrive and are kept as they were"),
@@ -97,7 +98,8 @@ POLICIES = {
         Policy(
             "definition touched",
             "verified",
-            "something was altered, and maybe altered back: what was written between may have gone elsewhere",
+            "it, or a column or key of it, was renamed or altered, and maybe back again: what was written between may "
+            "have gone elsewhere",
         ),
         Policy("table made anew", "held", "no event says that the rows of the old table are gone"),
         Policy("table dropped", "followed", "the table stays as it was; nothing arrives any more"),
@@ -201,10 +203,10 @@ def _differences(old: TableContract, new: TableContract, kept: set[str]) -> Iter
         Difference("column name taken" if is_taken(c.name, names) else _kind_of_added(c, gone), c.name) for c in come
     )
     yield from (Difference("column dropped", name) for name in sorted(gone - {c.name for c in come}))
-    yield from _unseen(old, new, added=[c.number for c in come])
+    yield from _unseen(old, new, added=len(come))
 
 
-def _unseen(old: TableContract, new: TableContract, *, added: list[int]) -> Iterator[Difference]:
+def _unseen(old: TableContract, new: TableContract, *, added: int) -> Iterator[Difference]:
     """What only the fingerprints tell."""
     was, now = old.fingerprint, new.fingerprint
     if was is None or now is None:
@@ -225,9 +227,9 @@ def _unseen(old: TableContract, new: TableContract, *, added: list[int]) -> Iter
         # Where the contracts differ, what was altered is told already.
         elif columns.get(number) == column and was.columns.get(number) != now.columns.get(number):
             found.append(Difference("definition touched", column.name))
-    # Whoever adds a column, or rewrites the table, changes the table's own row, too.
-    is_told = now.relation in {now.columns.get(number) for number in added} or answer_to(found) != "followed"
-    if was.relation != now.relation and not is_told:
+    if now.width - was.width != added:
+        found.append(Difference("column came and went", ""))
+    if was.row_type != now.row_type or any(was.keys[oid] != now.keys[oid] for oid in was.keys.keys() & now.keys.keys()):
         found.append(Difference("definition touched", ""))
     yield from found
 

@@ -34,7 +34,7 @@ _TABLES = """
 # may be called `date` and must not be taken for PostgreSQL's.
 _COLUMNS = """
     WITH RECURSIVE wanted AS (
-        SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relowner, c.relfilenode, c.xmin AS changed
+        SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, c.relowner, c.relfilenode, c.reltype, c.relnatts
         FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w(schema, name)
         JOIN pg_namespace n ON n.nspname = w.schema
         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
@@ -106,7 +106,10 @@ _COLUMNS = """
                  WHERE i.indrelid = w.oid AND u.at <= i.indnkeyatts AND i.indimmediate
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
-           w.changed::text::bigint AS relation,
+           (SELECT t.xmin::text::bigint FROM pg_type t WHERE t.oid = w.reltype) AS row_type, w.relnatts,
+           (SELECT jsonb_object_agg(i.indexrelid, i.xmin::text::bigint)
+            FROM members m JOIN pg_index i ON i.indrelid = m.oid
+            WHERE m.root = w.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL) AS keys,
            -- To attach a table updates the rows of its columns, after those of its system columns were written.
            (SELECT jsonb_agg(jsonb_build_array(
                 m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached,
@@ -267,7 +270,9 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
 
 def _fingerprint(head: dict[str, Any], columns: list[dict[str, Any]]) -> Fingerprint:
     return Fingerprint(
-        relation=head["relation"],
+        row_type=head["row_type"],
+        width=head["relnatts"],
+        keys={int(oid): changed for oid, changed in (head["keys"] or {}).items()},
         members=tuple(Member(*member) for member in head["members"]),
         columns={row["attnum"]: row["changed"] for row in columns},
         modifiers={row["attnum"]: row["atttypmod"] for row in columns},

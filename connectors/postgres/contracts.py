@@ -67,7 +67,10 @@ class Fingerprint(BaseModel):
     that was undone.
 
     Attributes:
-        relation: The table's row in `pg_class`.
+        row_type: The row in `pg_type` of the type of the table's rows: whoever renames or moves the table changes it,
+            and who alters it otherwise does not.
+        width: How many columns the table ever had.
+        keys: Rows in `pg_index` of the indexes that can be the replica identity, by oid.
         members: The table and its partitions.
         columns: Rows in `pg_attribute`, by number of the column.
         modifiers: `atttypmod`, by number of the column.
@@ -79,7 +82,9 @@ class Fingerprint(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    relation: int
+    row_type: int
+    width: int
+    keys: dict[int, int]
     members: tuple[Member, ...]
     columns: dict[int, int]
     modifiers: dict[int, int]

@@ -19,6 +19,7 @@ NAMES = [
     "expression changed",
     "values multiplied by 100",
     "padded key made text",
+    "column came and went",
     "network made an address",
     "changed and not changed back",
     "label renamed",
