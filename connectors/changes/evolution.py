@@ -66,7 +66,12 @@ POLICIES = {
             "it differs only in letter case from one that silver has, or begins like ours: no reader tells them apart. "
             "Rename it at the source first",
         ),
-        Policy("column dropped", "followed", "the column stays, with NULL in every row that is written from then on"),
+        Policy(
+            "column dropped",
+            "followed",
+            "the column stays, with NULL in every row that is written from then on; without a key, readers see "
+            "NULL in all rows",
+        ),
         Policy("column came and went", "verified", "events may have it, and rows that were written meanwhile"),
         Policy("column renamed", "held", "no event says so; to go on, values of the old name would have to move"),
         Policy("column made anew", "held", "its old values are gone at the source, and no event says so"),
@@ -103,6 +108,21 @@ POLICIES = {
         ),
         Policy("table made anew", "held", "no event says that the rows of the old table are gone"),
         Policy("table dropped", "followed", "the table stays as it was; nothing arrives any more"),
+        Policy(
+            "table renamed",
+            "held",
+            "its changes are missed from then on; `lakehouse source register` captures it under its new name, and the "
+            "silver of its old one stays",
+        ),
+        Policy(
+            "table that stops Debezium",
+            "held",
+            "columns that differ only in letter case, or large values that Debezium can't write: it is left out of the "
+            "capture, so that the others go on",
+        ),
+        Policy(
+            "partition without identity", "held", "updates and deletes of it fail, or do not say which row they are of"
+        ),
         Policy("table taken from the publication", "held", "changes are missed from then on"),
         Policy("table added", "followed", "`lakehouse source register` captures it and reads the rows that are there"),
     )

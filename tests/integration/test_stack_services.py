@@ -3,12 +3,20 @@ import psycopg
 import pytest
 
 
+def connections_of(process):
+    """Its connections; none if it has ended meanwhile, as PostgreSQL's processes do all the time."""
+    try:
+        return process.net_connections()
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return []
+
+
 def test_services_listen_on_loopback_only(stack_services):
     for service in [stack_services.postgres, stack_services.kafka, stack_services.connect]:
         addresses = {
             connection.laddr.ip.removeprefix("::ffff:")
             for process in service.processes()
-            for connection in process.net_connections()
+            for connection in connections_of(process)
             if connection.status == psutil.CONN_LISTEN
         }
         assert addresses == {"127.0.0.1"}, service.name

@@ -64,9 +64,10 @@ def test_ended_child_is_not_alive(tmp_path):
 class Scripted(Service):
     name = "scripted"
 
-    def __init__(self, folder, code):
+    def __init__(self, folder, code, *, sign="ready"):
         super().__init__(folder)
         self.code = code
+        self.sign = sign
 
     @property
     def address(self):
@@ -76,7 +77,7 @@ class Scripted(Service):
         return [sys.executable, "-c", self.code]
 
     def is_ready(self):
-        return "ready" in self.log.read_text()
+        return self.sign in self.log.read_text()
 
 
 def test_failed_start_shows_the_log(tmp_path):
@@ -88,13 +89,14 @@ def test_failed_start_shows_the_log(tmp_path):
 
 
 def test_start_replaces_what_was_left(tmp_path):
-    code = "import signal; print('ready', flush=True); signal.pause()"
-    first = Scripted(tmp_path, code)
+    code = "import signal; print('{}', flush=True); signal.pause()"
+    first = Scripted(tmp_path, code.format("ready"))
     first.start()
     first.wait_ready()
     left = first.processes()
 
-    second = Scripted(tmp_path, code)
+    # The log of the first one is still there.
+    second = Scripted(tmp_path, code.format("here again"), sign="here again")
     second.start()
     second.wait_ready()
 
