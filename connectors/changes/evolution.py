@@ -249,7 +249,9 @@ def _unseen(old: TableContract, new: TableContract, *, added: int) -> Iterator[D
             found.append(Difference("definition touched", column.name))
     if now.width - was.width != added:
         found.append(Difference("column came and went", ""))
-    if was.row_type != now.row_type or any(was.keys[oid] != now.keys[oid] for oid in was.keys.keys() & now.keys.keys()):
+    if was.row_type != now.row_type or any(
+        was.indexes[oid] != now.indexes[oid] for oid in was.indexes.keys() & now.indexes.keys()
+    ):
         found.append(Difference("definition touched", ""))
     yield from found
 

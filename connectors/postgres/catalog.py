@@ -109,7 +109,8 @@ _COLUMNS = """
            (SELECT t.xmin::text::bigint FROM pg_type t WHERE t.oid = w.reltype) AS row_type, w.relnatts,
            (SELECT jsonb_object_agg(i.indexrelid, i.xmin::text::bigint)
             FROM members m JOIN pg_index i ON i.indrelid = m.oid
-            WHERE m.root = w.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL) AS keys,
+            WHERE m.root = w.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+              AND i.indpred IS NULL) AS indexes,
            -- To attach a table updates the rows of its columns, after those of its system columns were written.
            (SELECT jsonb_agg(jsonb_build_array(
                 m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached,
@@ -272,7 +273,7 @@ def _fingerprint(head: dict[str, Any], columns: list[dict[str, Any]]) -> Fingerp
     return Fingerprint(
         row_type=head["row_type"],
         width=head["relnatts"],
-        keys={int(oid): changed for oid, changed in (head["keys"] or {}).items()},
+        indexes={int(oid): changed for oid, changed in (head["indexes"] or {}).items()},
         members=tuple(Member(*member) for member in head["members"]),
         columns={row["attnum"]: row["changed"] for row in columns},
         modifiers={row["attnum"]: row["atttypmod"] for row in columns},

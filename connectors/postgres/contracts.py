@@ -70,7 +70,7 @@ class Fingerprint(BaseModel):
         row_type: The row in `pg_type` of the type of the table's rows: whoever renames or moves the table changes it,
             and who alters it otherwise does not.
         width: How many columns the table ever had.
-        keys: Rows in `pg_index` of the indexes that can be the replica identity, by oid.
+        indexes: Rows in `pg_index` of the indexes that can be the replica identity, by oid.
         members: The table and its partitions.
         columns: Rows in `pg_attribute`, by number of the column.
         modifiers: `atttypmod`, by number of the column.
@@ -84,7 +84,7 @@ class Fingerprint(BaseModel):
 
     row_type: int
     width: int
-    keys: dict[int, int]
+    indexes: dict[int, int]
     members: tuple[Member, ...]
     columns: dict[int, int]
     modifiers: dict[int, int]

@@ -21,7 +21,7 @@ def changed(column, **update):
 PRINT = Fingerprint(
     row_type=700,
     width=3,
-    keys={16502: 700},
+    indexes={16502: 700},
     members=(Member(16500, 16500, "d", 0), Member(16501, 16501, "d", 700)),
     columns={1: 700, 2: 700, 3: 700},
     modifiers={1: -1, 2: 24, 3: 3},
@@ -106,8 +106,8 @@ def test_table_that_an_earlier_release_recorded_is_looked_into_once():
 
 
 def test_keys_that_come_and_go_are_no_change_and_one_that_was_altered_is():
-    assert differences(printed(), printed(keys={16503: 720})) == []
-    assert differences(printed(), printed(keys={16502: 720})) == [Difference("definition touched", "")]
+    assert differences(printed(), printed(indexes={16503: 720})) == []
+    assert differences(printed(), printed(indexes={16502: 720})) == [Difference("definition touched", "")]
 
 
 @pytest.mark.parametrize("members", [PRINT.members[:1], (*PRINT.members, Member(16502, 16502, "d", 720, born=False))])
