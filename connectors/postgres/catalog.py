@@ -66,11 +66,33 @@ _COLUMNS = """
         ORDER BY b.attrelid, b.attnum, b.depth DESC
     ), members AS (
         -- What is updated is a table or a partition, so each of them must have an identity.
-        SELECT w.oid AS root, w.oid, w.relkind, w.relreplident, w.relfilenode, 0::bigint AS attached FROM wanted w
+        SELECT w.oid AS root, w.relreplident AS of_root, w.oid, w.relkind, w.relreplident, w.relfilenode,
+               0::bigint AS attached
+        FROM wanted w
         UNION ALL
-        SELECT m.root, c.oid, c.relkind, c.relreplident, c.relfilenode, i.xmin::text::bigint
+        SELECT m.root, m.of_root, c.oid, c.relkind, c.relreplident, c.relfilenode, i.xmin::text::bigint
         FROM members m JOIN pg_inherits i ON i.inhparent = m.oid
         JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    ), of_members AS (
+        SELECT m.root,
+               bool_and(CASE m.relreplident
+                   WHEN 'f' THEN true
+                   WHEN 'n' THEN false
+                   ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid AND i.indimmediate
+                                AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
+                   END AND m.relreplident = m.of_root) FILTER (WHERE m.relkind = 'r' OR m.oid = m.root) AS identified,
+               -- To attach a table updates the rows of its columns, after those of its system columns were written.
+               jsonb_agg(jsonb_build_array(
+                   m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached,
+                   EXISTS (SELECT FROM pg_attribute s JOIN pg_attribute u ON u.attrelid = s.attrelid AND u.attnum > 0
+                           WHERE s.attrelid = m.oid AND s.attnum = -1 AND u.xmin = s.xmin AND u.cmin = s.cmin)
+               ) ORDER BY m.oid) AS members
+        FROM members m GROUP BY m.root
+    ), of_indexes AS (
+        SELECT m.root, jsonb_object_agg(i.indexrelid, i.xmin::text::bigint) AS indexes
+        FROM members m JOIN pg_index i ON i.indrelid = m.oid
+        WHERE i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+        GROUP BY m.root
     ), used AS (
         -- Types that a value depends on, without PostgreSQL's own, which never change.
         SELECT a.attrelid, a.atttypid AS type
@@ -87,13 +109,7 @@ _COLUMNS = """
         WHERE part.type >= %(first_oid)s
     )
     SELECT w.nspname, w.relname, w.oid::bigint, w.relreplident,
-           (SELECT bool_and(CASE m.relreplident
-                WHEN 'f' THEN true
-                WHEN 'n' THEN false
-                ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid AND i.indimmediate
-                             AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
-                END AND m.relreplident = w.relreplident)
-            FROM members m WHERE m.root = w.oid AND (m.relkind = 'r' OR m.oid = w.oid)) AS identified,
+           of_members.identified,
            w.relkind = 'p' AS partitioned,
            EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = w.oid AND w.relkind = 'r') AS has_children,
            has_schema_privilege(w.nspname, 'USAGE') AND has_table_privilege(w.oid, 'SELECT') AS readable,
@@ -107,16 +123,7 @@ _COLUMNS = """
                    AND CASE WHEN w.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END
                  ORDER BY u.at) AS key,
            (SELECT t.xmin::text::bigint FROM pg_type t WHERE t.oid = w.reltype) AS row_type, w.relnatts,
-           (SELECT jsonb_object_agg(i.indexrelid, i.xmin::text::bigint)
-            FROM members m JOIN pg_index i ON i.indrelid = m.oid
-            WHERE m.root = w.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
-              AND i.indpred IS NULL) AS indexes,
-           -- To attach a table updates the rows of its columns, after those of its system columns were written.
-           (SELECT jsonb_agg(jsonb_build_array(
-                m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached,
-                EXISTS (SELECT FROM pg_attribute s JOIN pg_attribute u ON u.attrelid = s.attrelid AND u.attnum > 0
-                        WHERE s.attrelid = m.oid AND s.attnum = -1 AND u.xmin = s.xmin AND u.cmin = s.cmin)
-            ) ORDER BY m.oid) FROM members m WHERE m.root = w.oid) AS members,
+           of_indexes.indexes, of_members.members,
            (SELECT jsonb_object_agg(concat(u.type, '/', t.typtype), ARRAY(
                 SELECT concat_ws(' ', e.xmin, e.enumlabel) FROM pg_enum e WHERE e.enumtypid = t.oid
                 UNION ALL
@@ -139,6 +146,8 @@ _COLUMNS = """
                     WHERE m.root = w.oid AND m.relkind = 'r')
                 ELSE ARRAY[CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END] END AS fills
     FROM wanted w
+    JOIN of_members ON of_members.root = w.oid
+    LEFT JOIN of_indexes ON of_indexes.root = w.oid
     LEFT JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN columns c ON c.attrelid = a.attrelid AND c.attnum = a.attnum
     ORDER BY w.nspname, w.relname, a.attnum
