@@ -98,8 +98,10 @@ def _obstacle(settings: Settings, contract: TableContract) -> str | None:
     if not contract.key:
         return "it has no key by which it could be read anew alone"
     most = settings.cdc.auto_resync_rows
+    if most == 0:
+        return "no table is read anew by itself (LAKEHOUSE_CDC__AUTO_RESYNC_ROWS is 0)"
     with connect(settings.postgres) as connection:
-        if most == 0 or has_more_rows(connection, contract.table, most):
+        if has_more_rows(connection, contract.table, most):
             return f"it has more than {most:,} rows (LAKEHOUSE_CDC__AUTO_RESYNC_ROWS)"
     return None
 

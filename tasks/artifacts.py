@@ -1,19 +1,16 @@
 """What a run leaves for people to look at: pages in the Prefect UI, written for somebody who has not read the code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 
 from prefect.artifacts import create_markdown_artifact
 
 from connectors.postgres.identifiers import TableName
 from connectors.reports import (
-    DrainReport,
     MergeReport,
     RebuildReport,
     ReplayReport,
-    Settlement,
     SourceLag,
     TableComparison,
     TableState,
@@ -54,21 +51,15 @@ def publish_drain(report: SyncReport, cost: Cost) -> None:
     """Shows what a run moved, per table, and what it cost."""
     source = report.drained.source
     create_markdown_artifact(
-        render_drain(report.drained, report.outcomes, cost, settled=report.settled, followed=report.checked.followed),
+        render_drain(report, cost),
         key=f"drain-{source.replace('_', '-')}",
         description=f"What the last run moved from {source} to the lake.",
     )
 
 
-def render_drain(
-    drained: DrainReport,
-    outcomes: Mapping[TableName, MergeReport | BaseException],
-    cost: Cost,
-    *,
-    settled: Sequence[Settlement] = (),
-    followed: Mapping[TableName, Sequence[object]] = MappingProxyType({}),
-) -> str:
+def render_drain(report: SyncReport, cost: Cost) -> str:
     """Writes the page of a drain, in Markdown."""
+    drained, checked, outcomes = report.drained, report.checked, report.outcomes
     end = "" if drained.through_lsn == 0 else f", through LSN {format_lsn(drained.through_lsn)}"
     moved = (
         f"{drained.messages:,} messages of the stream went to the change log (bronze), "
@@ -80,12 +71,14 @@ def render_drain(
         parts += [_table(head, [_row(table, outcome) for table, outcome in sorted(outcomes.items())]), _LEGEND]
     else:
         parts.append("Every table was up to date already.")
-    if followed:
-        changes = [(str(table), "; ".join(map(str, found))) for table, found in sorted(followed.items())]
+    if checked.dropped:
+        parts.append(f"Gone from the source: {', '.join(map(str, checked.dropped))}. Register it again to end that.")
+    if checked.followed:
+        changes = [(str(table), "; ".join(map(str, found))) for table, found in sorted(checked.followed.items())]
         parts += ["Tables whose definition changed, and silver followed:", _table(("table", "change"), changes)]
-    if settled:
+    if report.settled:
         head = ("table", "what came of it", "why", "rows", "seconds")
-        rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in settled]
+        rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in report.settled]
         parts += ["Tables whose definition changed were compared with their source:", _table(head, rows)]
     parts.append(_render_cost(cost))
     return "\n\n".join(parts)

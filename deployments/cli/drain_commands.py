@@ -44,7 +44,9 @@ def drain(
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
         settled = [{**asdict(s), "table": str(s.table)} for s in report.settled]
-        data.print_json(json.dumps({"drain": asdict(report.drained), "settled": settled, "merges": merges}))
+        followed = {str(table): list(map(str, found)) for table, found in report.checked.followed.items()}
+        changed = {"followed": followed, "settled": settled, "dropped": list(map(str, report.checked.dropped))}
+        data.print_json(json.dumps({"drain": asdict(report.drained), **changed, "merges": merges}))
     else:
         _show(report, merged)
     report.merged()

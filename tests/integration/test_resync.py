@@ -126,6 +126,23 @@ def test_definition_that_changes_before_the_rows_that_were_read_are_merged(setti
     assert mismatches(settings) == {}
 
 
+def test_comparison_is_exact_while_the_table_is_written_to(settings, source):
+    stop = threading.Event()
+    traffic = threading.Thread(target=change_until, args=(settings.postgres, stop))
+    traffic.start()
+    outcomes = []
+    try:
+        for _ in range(3):
+            source.execute("VACUUM FULL item")
+            outcomes += [s.outcome for s in sync_source(settings, through_lsn=emit_marker(source)).settled]
+    finally:
+        stop.set()
+        traffic.join()
+    assert outcomes == ["equal"] * 3
+    drain(settings, source)
+    assert mismatches(settings) == {}
+
+
 def test_hidden_rows_are_taken_for_deleted_by_nobody(settings, source):
     role = f"reader_{secrets.token_hex(4)}"
     source.execute(f"CREATE ROLE {role} LOGIN REPLICATION PASSWORD '{role}' IN ROLE pg_read_all_data")

@@ -4,17 +4,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connectors.changes.evolution import Difference
 from connectors.errors import ContractMismatch
+from connectors.evolution import ContractCheck
 from connectors.postgres.identifiers import TableName
 from connectors.reports import (
     DrainReport,
     MergeReport,
     RebuildReport,
     ReplayReport,
+    Settlement,
     SourceLag,
     TableComparison,
     TableState,
 )
+from connectors.sync import SyncReport
 from tasks.artifacts import (
     DbtNode,
     format_lsn,
@@ -37,9 +41,13 @@ def drained(**changes):
     return DrainReport(**({"version": 3} | report | changes))
 
 
+def synced(outcomes, **changes):
+    return SyncReport(drained(**changes), ContractCheck(0), [], outcomes)
+
+
 def test_drain_page_shows_what_moved_per_table():
     merged = MergeReport(table=ORDERS, batch=17, changes=1234, rejected=1, seconds=0.44, version=9)
-    page = render_drain(drained(), {ORDERS: merged}, COST)
+    page = render_drain(synced({ORDERS: merged}), COST)
     assert "12,345 messages" in page
     assert "2 batches and 1.3 s, through LSN 1/FF." in page
     assert "| table | changes | rejected | up to batch | seconds |\n| :-- | --: | --: | --: | --: |" in page
@@ -49,12 +57,21 @@ def test_drain_page_shows_what_moved_per_table():
 
 
 def test_drain_page_shows_which_table_failed():
-    page = render_drain(drained(), {ODD: ContractMismatch("a column is gone")}, COST)
+    page = render_drain(synced({ODD: ContractMismatch("a column is gone")}), COST)
     assert r"| public.odd\|name | **failed**: ContractMismatch |  |  |  |" in page
 
 
+def test_drain_page_shows_whose_definition_changed():
+    checked = ContractCheck(0, followed={ORDERS: [Difference("column added", "note")]}, dropped=(ODD,))
+    settled = [Settlement(ORDERS, "read anew", "table rewritten; 2 rows differ", 1234, 2.5)]
+    page = render_drain(SyncReport(drained(), checked, settled, {}), COST)
+    assert "| public.orders | column added: note |" in page
+    assert "| public.orders | read anew | table rewritten; 2 rows differ | 1,234 | 2.5 |" in page
+    assert "Gone from the source: public.odd|name." in page
+
+
 def test_drain_page_without_pending_tables_says_so():
-    page = render_drain(drained(messages=0, batches=0, through_lsn=0), {}, COST)
+    page = render_drain(synced({}, messages=0, batches=0, through_lsn=0), COST)
     assert "Every table was up to date already." in page
     assert "LSN" not in page
 
