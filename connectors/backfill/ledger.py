@@ -18,7 +18,7 @@ from connectors.backfill.entry import Entry, State
 from connectors.backfill.partitions import Partition
 from connectors.errors import CommitConflict
 from connectors.lake.commits import committing, optimistically, with_progress
-from connectors.lake.storage import ensure_table, open_table, storage_errors
+from connectors.lake.storage import ensure_table, open_table, read_rows
 
 _COMPACT_EVERY = 20
 
@@ -175,13 +175,9 @@ class Ledger:
         return ensure_table(self._uri, _SCHEMA, partition_by=["target"])
 
     def _read(self, table: DeltaTable, partition: str | None = None) -> dict[str, Entry]:
-        filters = [("target", "=", self._target)]
-        if partition is not None:
-            filters.append(("partition", "=", partition))
-        with storage_errors(self._uri):
-            rows = table.to_pyarrow_table(filters=filters).to_pylist()
+        where = {"target": self._target} if partition is None else {"target": self._target, "partition": partition}
         newest: dict[str, Entry] = {}
-        for row in rows:
+        for row in read_rows(table, where):
             entry = Entry(**{**row, "state": State(row["state"])})
             if entry.partition not in newest or newest[entry.partition].number < entry.number:
                 newest[entry.partition] = entry

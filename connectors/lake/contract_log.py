@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
@@ -21,7 +21,7 @@ from connectors.errors import ConfigurationError
 from connectors.lake.commits import committing, optimistically, reached, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, SilverProgress
-from connectors.lake.storage import ensure_table, open_table, storage_errors
+from connectors.lake.storage import ensure_table, open_table, read_rows
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.patterns import select
@@ -269,14 +269,9 @@ def _new_placeholder() -> str:
     return f"__lakehouse_unchanged_{secrets.token_hex(16)}"
 
 
-def _rows(table: DeltaTable) -> list[dict[str, Any]]:
-    with storage_errors(table.table_uri):
-        return cast(list[dict[str, Any]], table.to_pyarrow_table().to_pylist())
-
-
 def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]:
     versions: dict[TableName, tuple[ContractVersion, ...]] = {}
-    for row in sorted(_rows(table), key=itemgetter("table", "version")):
+    for row in sorted(read_rows(table), key=itemgetter("table", "version")):
         contract = TableContract.model_validate_json(row["contract"])
         floor = Position(row["begin_epoch"], row["begin_lsn"], 0, 0)
         beginning = SilverProgress(row["begin_batch"], floor)
@@ -297,7 +292,7 @@ def newest_version(versions: Sequence[ContractVersion]) -> ContractVersion:
 
 
 def _newest_life(table: DeltaTable) -> SourceLife | None:
-    rows = _rows(table)
+    rows = read_rows(table)
     if not rows:
         return None
     newest = max(rows, key=itemgetter("epoch"))

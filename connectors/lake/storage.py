@@ -11,14 +11,18 @@ from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
+from connectors.postgres.identifiers import quote_identifier, quote_literal
 
 # What is wrong with the storage comes as text only: delta-rs has one class for it, and DuckDB keeps nothing of what its
 # file system raised but the traceback.
-_OF_STORAGE = re.compile(r"Generic \w+ error|Error performing|local directory|Local path")
+# "Invalid table version" is a listing of the log that lacked a file which was there.
+_OF_STORAGE = re.compile(
+    r"Generic \w+ error|Error performing|Object Store error|local directory|Local path|Invalid table version"
+)
 _REFUSALS = re.compile(
     r"lacked the necessary privileges|lacked valid authentication|PermissionError|ExpiredToken|InvalidToken"
     r"|NoCredentialsError|[Bb]ucket does not exist|incorrectly configured region"
@@ -55,7 +59,7 @@ def storage_errors(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DeltaError, OSError, duckdb.Error) as error:
+    except (DeltaError, OSError, duckdb.Error, pa.ArrowException) as error:
         if not _is_of_storage(error):
             raise
         raise _storage_error(where, error) from error
@@ -122,6 +126,26 @@ def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:
     with storage_errors(uri):
         actions: list[dict[str, Any]] = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [{**action, "path": f"{uri}/{unquote(action['path'])}"} for action in actions]
+
+
+def read_rows(table: DeltaTable, where: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Returns the rows of a small table.
+
+    delta-rs reads them itself. Through pyarrow's datasets its files would be Python objects, which threads close when
+    they get to it: a process that ends meanwhile is aborted.
+
+    Args:
+        table: The table, at any version.
+        where: The values that columns of text have in these rows.
+
+    Raises:
+        ServiceUnavailable: The storage did not answer, or not to the end.
+    """
+    conditions = "".join(f" AND {quote_identifier(k)} = {quote_literal(v)}" for k, v in (where or {}).items())
+    with storage_errors(table.table_uri):
+        found = QueryBuilder().register("t", table).execute(f"SELECT * FROM t WHERE true{conditions}")
+        rows: list[dict[str, Any]] = pa.table(found).to_pylist()
+    return rows
 
 
 @contextmanager

@@ -6,13 +6,14 @@ Remembered, so that a table is compared once for each state of the source's cata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 
 import pyarrow as pa
 from deltalake import write_deltalake
 
 from connectors.lake.commits import committing
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import ensure_table, open_table, storage_errors
+from connectors.lake.storage import ensure_table, open_table, read_rows
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 
@@ -44,8 +45,7 @@ def read_verdicts(layout: LakeLayout) -> Mapping[TableName, Verdict]:
     table = open_table(layout.verdicts)
     if table is None:
         return {}
-    with storage_errors(layout.verdicts):
-        rows = sorted(table.to_pyarrow_table().to_pylist(), key=lambda row: row["recorded_at"])
+    rows = sorted(read_rows(table), key=itemgetter("recorded_at"))
     found = (Verdict(TableContract.model_validate_json(row["contract"]), row["problem"]) for row in rows)
     return {verdict.contract.table: verdict for verdict in found}
 

@@ -12,8 +12,10 @@ will by itself. A clean drain and the audit follow, see `strike`.
 """
 
 import importlib
+import math
 import pkgutil
 import re
+import time
 from pathlib import Path
 
 CHEAP = 20
@@ -31,6 +33,7 @@ class Fault:
 
     weight = CHEAP
     needs_disk = False
+    _took = math.inf
 
     @property
     def kind(self):
@@ -48,6 +51,22 @@ class Fault:
         A kill that came too late, or a failpoint that was not passed, is none.
         """
         raise NotImplementedError
+
+    def kill(self, drain, rng, *, after=0.0, within):
+        """Kills a drain at a moment by chance; returns whether it had not ended yet.
+
+        Args:
+            drain: What is killed.
+            rng: The random numbers.
+            after: Seconds that it has at least.
+            within: Seconds that it may take. Where one ended earlier, the next has that long.
+        """
+        began = time.monotonic()
+        within = min(within, self._took)
+        ended = drain.ended_within(rng.uniform(min(after, within / 2), within))
+        # Longer again after a hit: the one that ended may have been a fast one.
+        self._took = time.monotonic() - began if ended else within * 1.25
+        return drain.kill()
 
 
 def all_faults():

@@ -3,7 +3,10 @@
 import uuid
 from collections import Counter
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from connectors.drain import changes_since, drained_batch
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
@@ -12,6 +15,7 @@ from connectors.lake.contract_log import ensure_epoch, latest_contracts, record_
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.snapshot import pin_silver
+from connectors.lake.storage import read_rows, storage_errors
 from connectors.merge import merge_table, pending_tables
 from connectors.settings import LakeSettings
 from tests.crash.proxy import s3_proxy
@@ -167,3 +171,17 @@ def test_folder_that_can_not_be_made_is_told(tmp_path):
     (tmp_path / "lake").write_text("not a folder")
     with pytest.raises(ConfigurationError, match="the storage refuses"):
         record_contracts(LakeLayout(str(tmp_path / "lake"), "s"), [TABLE], 0)
+
+
+@pytest.mark.parametrize("error", [DeltaError("Invalid table version: 0"), OSError("went away")])
+def test_listing_that_lacks_a_file_is_worth_another_try(error):
+    with pytest.raises(ServiceUnavailable), storage_errors("somewhere"):
+        raise error
+
+
+def test_data_file_that_is_gone_is_worth_another_try(tmp_path):
+    table = DeltaTable.create(str(tmp_path / "t"), pa.schema([pa.field("a", pa.int64())]))
+    write_deltalake(table, pa.table({"a": [1]}), mode="append")
+    next((tmp_path / "t").glob("*.parquet")).unlink()
+    with pytest.raises(ServiceUnavailable, match="t/: the storage failed"):
+        read_rows(table)

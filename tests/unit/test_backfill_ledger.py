@@ -1,5 +1,7 @@
 """The ledger gives each partition to one run at a time, and forgets nothing."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -47,6 +49,19 @@ def test_an_entry_keeps_the_moments_of_its_partition(ledger):
     entry = ledger.plan(DAYS)[ONE.key]
     assert ledger.entries()[ONE.key] == entry
     assert ledger.entries()[ONE.key].end == datetime(2026, 3, 29, 22, tzinfo=UTC)
+
+
+def test_a_process_that_has_read_entries_ends_well(ledger, tmp_path):
+    for day in DAYS:
+        ledger.claim(day, run="a")
+    code = (
+        "import sys; from datetime import timedelta; from connectors.backfill.ledger import Ledger\n"
+        "print(len(Ledger(sys.argv[1], 'sales', lease=timedelta(1)).entries()))"
+    )
+    for _ in range(4):
+        command = [sys.executable, "-c", code, str(tmp_path / "the ledger")]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{len(DAYS)}\n", "")
 
 
 def test_of_many_runs_one_gets_a_partition(ledger):

@@ -9,8 +9,7 @@ class KillAfterAlteration(Fault):
     def inject(self, world, rng):
         world.source.alter(rng)
         drain = world.start_drain()
-        drain.ended_within(rng.uniform(0, 6 * world.seconds))
-        killed = drain.kill()
+        killed = self.kill(drain, rng, within=6 * world.seconds)
         if rng.random() < 1 / 2:
             world.source.alter(rng)
         return int(killed)

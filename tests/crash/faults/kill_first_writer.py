@@ -9,5 +9,4 @@ class KillFirstWriter(Fault):
     def inject(self, world, rng):
         empty = world.elsewhere()
         drain = empty.start_drain()
-        drain.ended_within(rng.uniform(0, 2 * world.seconds))
-        return int(drain.kill())
+        return int(self.kill(drain, rng, within=2 * world.seconds))

@@ -21,8 +21,7 @@ class KillReplay(Fault):
         world.drain().require(clean=True)
         world.source.change(rng)
         replaying = world.start_drain(then=partial(_replay, table=BULK))
-        replaying.ended_within(rng.uniform(0, 2 * world.seconds))
-        killed = replaying.kill()
+        killed = self.kill(replaying, rng, within=2 * world.seconds)
         world.drain(then=partial(_replay, table=BULK)).require(clean=True)
         return int(killed)
 

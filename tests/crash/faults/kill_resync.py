@@ -13,8 +13,7 @@ class KillResync(Fault):
         resync = partial(resync_table, table=world.pick_table(rng))
         drain = world.start_drain(then=resync)
         world.source.change(rng)
-        drain.ended_within(rng.uniform(world.seconds, 8 * world.seconds))
-        killed = drain.kill()
+        killed = self.kill(drain, rng, after=world.seconds, within=8 * world.seconds)
         world.source.change(rng)
         if rng.random() < 1 / 2:
             world.drain(then=resync).require(clean=True)

@@ -17,8 +17,7 @@ class KillTrim(Fault):
         world.drain().require(clean=True)
         world.source.change(rng)
         drain = world.start_drain(then=trim)
-        drain.ended_within(rng.uniform(world.seconds / 2, 3 * world.seconds / 2))
-        killed = drain.kill()
+        killed = self.kill(drain, rng, after=world.seconds / 2, within=3 * world.seconds / 2)
         if rng.random() < 1 / 2:
             world.drain(then=trim).require(clean=True)
         world.drain(then=partial(rebuild_checked, table=table)).require(clean=True)
