@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from connectors.cdc.registration import register_source, remove_source
+from connectors.cdc.resync import resync_table
+from connectors.cdc.sync import SyncReport, sync_source
 from connectors.postgres.catalog import list_tables, read_tables
 from connectors.postgres.connection import connect
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.resync import resync_table
 from connectors.settings import LakeSettings, Settings, load_settings
-from connectors.source import register_source, remove_source
-from connectors.sync import SyncReport, sync_source
 
 ROWS = 1_000_000
 PENDING = 1_000

@@ -1,16 +1,32 @@
-"""Connectors: how to talk to one system each. Plain Python, usable alone in a notebook or a test.
+"""Connectors: plain Python for one system each, usable in a notebook or a test without Prefect.
 
-The journey of one row change, and where each step is:
+The journey of one row change, and the file of each step:
 
-1. born in PostgreSQL: `postgres/` knows names, types, table contracts, publication and slot;
-2. captured by Debezium: `debezium/` configures it and speaks to Kafka Connect; `source.py` registers a source;
+1. born in PostgreSQL: `postgres/` reads the catalogue into table contracts and manages publication and slot;
+2. captured by Debezium: `debezium/` configures the connector and talks to Kafka Connect;
 3. carried by Kafka: `streams/` reads it in bounded polls, from positions that the lake keeps;
-4. kept as received: `lake/bronze.py`, one commit per micro-batch, rows and positions together;
-5. understood: `changes/decode.py` makes typed values, `changes/order.py` tells which change is newer,
-   `changes/fold.py` makes one change of several;
-6. applied: `lake/silver/`, rows and progress in one commit; what can't be read goes to `lake/quarantine.py`;
-7. read: `lake/snapshot.py` pins one version per table, for queries, for dbt, and for `quality/`, which compares
-   it with the source.
+4. kept as received: `lake/bronze.py` commits each micro-batch with its stream positions;
+5. understood: `changes/decode.py` makes typed values, `changes/order.py` orders changes, `changes/fold.py` folds
+   several changes of one key into one;
+6. merged: `lake/silver/` commits rows and progress together; `lake/quarantine.py` keeps what can't be decoded;
+7. read: `lake/views.py` pins one version per table for queries, for dbt and for `quality/`, which compares silver
+   with the source.
 
-`drain.py` runs steps 3 to 6 and is the first file to open. `synthetic/` makes a web shop to try all this on.
+`cdc/` holds the operations over these parts; `cdc/sync.py` runs steps 3 to 6 and is the first file to open.
+`backfill/` runs past partitions of a target, `synthetic/` makes a web shop to try everything on.
 """
+
+__all__ = [
+    "backfill",
+    "cdc",
+    "changes",
+    "debezium",
+    "errors",
+    "failpoints",
+    "lake",
+    "postgres",
+    "quality",
+    "settings",
+    "streams",
+    "synthetic",
+]

@@ -1,1 +1,3 @@
 """Where flows run."""
+
+__all__ = ["automations", "change", "cli", "deploy", "prefect_yaml", "stack", "targets", "validate"]

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.changes.events import EVENTS
-from connectors.changes.evolution import POLICIES
+from connectors.changes.schema_changes import POLICIES
 from connectors.postgres.types import TYPES, Refusal, TypeRule, sql_name
 from connectors.settings import Settings
 
@@ -151,7 +151,7 @@ def evolution_page() -> str:
         "  and no more than `LAKEHOUSE_CDC__AUTO_RESYNC_ROWS` rows, a drain does that by itself, and says so.",
         "",
         "The strictest of a table's changes counts. [alterations.md](alterations.md) goes through PostgreSQL's",
-        "statements, one by one. Written by `make docs` from `connectors/changes/evolution.py`; every row is",
+        "statements, one by one. Written by `make docs` from `connectors/changes/schema_changes.py`; every row is",
         "proven by a test.",
         "",
         "A table is captured no more once `LAKEHOUSE_CDC__TABLES` leaves it out (`*.*,!public.log`), or the source has",

@@ -2,7 +2,7 @@
 
 from connectors.settings import load_settings
 from flows.served import flow
-from tasks.dbt import build_models, find_moved_tables
+from tasks.dbt import build_models, moved_tables
 
 
 @flow(name="build-marts", flow_run_name="build marts")
@@ -15,6 +15,6 @@ def build_marts(only_if_moved: bool = False) -> None:
         only_if_moved: Do nothing if no silver table was written since the marts were last built. Leave it off after a
             change of the models.
     """
-    if only_if_moved and not find_moved_tables(load_settings()):
+    if only_if_moved and not moved_tables(load_settings()):
         return
     build_models()

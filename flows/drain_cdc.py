@@ -5,22 +5,29 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from connectors.cdc.reports import MergeReport
+from connectors.cdc.sync import Outcomes, Steps, sync_source
 from connectors.errors import ContractMismatch
 from connectors.postgres.identifiers import TableName
-from connectors.reports import MergeReport
 from connectors.settings import Settings, load_settings
-from connectors.sync import Outcomes, Steps, sync_source
 from flows.served import flow
 from tasks.artifacts import publish_drain, publish_freshness
 from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
-from tasks.cdc import check_contracts, drain_source, find_pending_tables, leave_out_stopping, merge_table, settle_change
+from tasks.cdc import (
+    check_contracts,
+    drain_source,
+    exclude_unsupported,
+    merge_table,
+    pending_tables,
+    resolve_drift,
+)
+from tasks.concurrency import source_lock
 from tasks.cost import Meter
 from tasks.events import emit_held, emit_moved
 from tasks.quality import measure_freshness
-from tasks.turns import turn_of
 
 if TYPE_CHECKING:
-    from connectors.evolution import ContractCheck  # takes long, and only its type is needed
+    from connectors.cdc.contract_check import ContractCheck  # takes long, and only its type is needed
 
 
 def _run_name() -> str:
@@ -48,14 +55,14 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
         return task(settings, table, checked=checked)
 
     steps = Steps(
-        leave_out=leave_out_stopping,
+        exclude=exclude_unsupported,
         drain=drain,
         check=check_contracts,
-        settle=settle_change,
-        find_pending=find_pending_tables,
+        resolve=resolve_drift,
+        find_pending=pending_tables,
         merge=merge,
     )
-    with turn_of(source):
+    with source_lock(source):
         report = sync_source(settings, through_lsn=through_lsn, steps=steps)
     emit_held(source, {**report.checked.held, **held_in(report.outcomes)})
     emit_moved(source, report.outcomes)

@@ -6,15 +6,15 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from connectors.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.reports import RebuildReport
 from connectors.postgres.identifiers import TableName
-from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from flows.served import flow
 from tasks.artifacts import publish_rebuild
 from tasks.assets import bronze_asset, materializing, rebuilt_facts, silver_asset
-from tasks.lake import find_tables, rebuild_table
-from tasks.turns import turn_of
+from tasks.concurrency import source_lock
+from tasks.lake import captured_tables, rebuild_table
 
 
 def _run_name() -> str:
@@ -37,7 +37,7 @@ def rebuild_silver(tables: Annotated[list[str], Field(min_length=1)]) -> list[Re
         task = materializing(rebuild_table, silver, bronze, facts=partial(rebuilt_facts, settings))
         return task(settings, table)
 
-    with turn_of(settings.cdc.source):
-        outcomes = one_by_one(find_tables(settings, tables), rebuild)
+    with source_lock(settings.cdc.source):
+        outcomes = one_by_one(captured_tables(settings, tables), rebuild)
     publish_rebuild("rebuild", succeeded(outcomes))
     return require_all(outcomes, done="rebuilt")

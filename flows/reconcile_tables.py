@@ -1,17 +1,16 @@
 """Silver compared with its source."""
 
-from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
-from connectors.reports import TableComparison
+from connectors.quality.reports import TableComparison
 from connectors.settings import load_settings
 from flows.drain_cdc import drain_cdc
 from flows.served import flow
 from tasks.artifacts import publish_reconciliation
 from tasks.events import emit_differing
-from tasks.quality import compare_tables, mark_source
+from tasks.quality import drained_batch, mark_source, reconcile_source, require_equal
 
 
 def _run_name() -> str:
@@ -31,18 +30,14 @@ def reconcile_tables(
         tables: Tables, as `schema.table` patterns with `*` and `?`.
         drain: First drain all that is committed when the run starts. Without it, what is not drained yet differs.
     """
-    # Imported by the run, as to deploy or to show a flow takes none of it.
-    from connectors.drain import drained_batch, moved_since  # noqa: PLC0415 - start-up time
-    from connectors.quality.reconcile import require_equal  # noqa: PLC0415 - start-up time
-
     settings = load_settings()
     # A table that can't be merged must not hide how the others are.
     drained = drain_cdc(mark_source(settings), return_state=True) if drain else None
     batch = drained_batch(settings)
-    comparisons = compare_tables(settings, tables)
+    comparisons = reconcile_source(settings, tables)
     publish_reconciliation(settings.cdc.source, comparisons)
     emit_differing(settings.cdc.source, comparisons)
-    require_equal(comparisons, find_moved=partial(moved_since, settings, batch) if drain else None)
+    require_equal(settings, comparisons, batch=batch if drain else None)
     if drained is not None:
         drained.result()
     return comparisons

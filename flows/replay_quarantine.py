@@ -6,16 +6,16 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from connectors.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.outcomes import one_by_one, require_all, require_none_rejected, succeeded
+from connectors.cdc.reports import ReplayReport
 from connectors.postgres.identifiers import TableName
-from connectors.reports import ReplayReport
 from connectors.settings import load_settings
 from flows.served import flow
 from tasks.artifacts import publish_replay
 from tasks.assets import bronze_asset, materializing, replayed_facts, silver_asset
 from tasks.cdc import check_contracts
-from tasks.lake import find_rejected_tables, replay_table
-from tasks.turns import turn_of
+from tasks.concurrency import source_lock
+from tasks.lake import rejected_tables, replay_table
 
 
 def _run_name() -> str:
@@ -32,9 +32,6 @@ def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list
     Args:
         tables: Tables, as `schema.table` patterns with `*` and `?`.
     """
-    # Imported by the run, as to deploy or to show a flow takes none of it.
-    from connectors.quarantine import require_none_rejected  # noqa: PLC0415 - start-up time
-
     settings = load_settings()
 
     def replay(table: TableName) -> ReplayReport:
@@ -44,8 +41,8 @@ def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list
         task = materializing(replay_table, silver, bronze, facts=partial(replayed_facts, settings))
         return task(settings, table, checked=checked)
 
-    with turn_of(settings.cdc.source):
-        outcomes = one_by_one(find_rejected_tables(settings, tables), replay)
+    with source_lock(settings.cdc.source):
+        outcomes = one_by_one(rejected_tables(settings, tables), replay)
     publish_replay(succeeded(outcomes))
     reports = require_all(outcomes, done="replayed")
     require_none_rejected(reports)

@@ -6,15 +6,15 @@ from typing import Annotated
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from connectors.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.reports import RebuildReport
 from connectors.postgres.identifiers import TableName
-from connectors.reports import RebuildReport
 from connectors.settings import load_settings
 from flows.served import flow
 from tasks.artifacts import publish_rebuild
 from tasks.assets import materializing, rebuilt_facts, silver_asset, source_asset
-from tasks.lake import find_tables, resync_table
-from tasks.turns import turn_of
+from tasks.concurrency import source_lock
+from tasks.lake import captured_tables, resync_table
 
 
 def _run_name() -> str:
@@ -37,7 +37,7 @@ def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[Reb
         task = materializing(resync_table, silver, source, facts=partial(rebuilt_facts, settings))
         return task(settings, table)
 
-    with turn_of(settings.cdc.source):
-        outcomes = one_by_one(find_tables(settings, tables), resync)
+    with source_lock(settings.cdc.source):
+        outcomes = one_by_one(captured_tables(settings, tables), resync)
     publish_rebuild("resync", succeeded(outcomes))
     return require_all(outcomes, done="read")

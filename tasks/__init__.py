@@ -1,1 +1,16 @@
 """Prefect tasks: one verb each, over one connector call."""
+
+__all__ = [
+    "artifacts",
+    "assets",
+    "backfill",
+    "cdc",
+    "concurrency",
+    "cost",
+    "dbt",
+    "events",
+    "lake",
+    "policy",
+    "progress",
+    "quality",
+]

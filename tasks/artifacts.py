@@ -6,16 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from prefect.artifacts import create_markdown_artifact
 
+from connectors.cdc.reports import MergeReport, RebuildReport, ReplayReport
+from connectors.cdc.sync import SyncReport
 from connectors.postgres.identifiers import TableName
-from connectors.reports import (
-    MergeReport,
-    RebuildReport,
-    ReplayReport,
-    SourceLag,
-    TableComparison,
-    TableState,
-)
-from connectors.sync import SyncReport
+from connectors.quality.reports import SourceLag, TableComparison, TableState
 from tasks.cost import Cost
 
 _LEGEND = """\
@@ -76,9 +70,9 @@ def render_drain(report: SyncReport, cost: Cost) -> str:
     if checked.followed:
         changes = [(str(table), "; ".join(map(str, found))) for table, found in sorted(checked.followed.items())]
         parts += ["Tables whose definition changed, and silver followed:", _table(("table", "change"), changes)]
-    if report.settled:
+    if report.resolved:
         head = ("table", "what came of it", "why", "rows", "seconds")
-        rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in report.settled]
+        rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in report.resolved]
         parts += ["Tables whose definition changed were compared with their source:", _table(head, rows)]
     parts.append(_render_cost(cost))
     return "\n\n".join(parts)

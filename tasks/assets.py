@@ -8,10 +8,11 @@ from prefect import Task
 from prefect.assets import Asset, AssetProperties
 from prefect.tasks import MaterializingTask
 
+from connectors.cdc.reports import DrainReport, MergeReport, RebuildReport, ReplayReport
 from connectors.errors import LakehouseError
 from connectors.lake.layout import folder, view_name
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport, RebuildReport, ReplayReport, TableState
+from connectors.quality.reports import TableState
 from connectors.settings import Settings
 from tasks.policy import PRESET
 

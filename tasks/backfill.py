@@ -1,13 +1,8 @@
-"""Tasks of a backfill: one partition, run here or by the work pool.
-
-Connectors are imported by the task that runs: to deploy or to show a flow takes none of them, and they take long.
-"""
+"""Tasks of a backfill: one partition, run here or by the work pool."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
-from typing import cast
-from uuid import uuid4
+from typing import TYPE_CHECKING, cast
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
@@ -21,54 +16,30 @@ from connectors.errors import TerminalError
 from connectors.settings import Settings
 from tasks.policy import preset_task
 
+if TYPE_CHECKING:
+    from connectors.backfill.ledger import Ledger
+    from connectors.backfill.plan import Plan
+
 _LOOK_SECONDS = 2
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a backfill is to do.
-
-    Attributes:
-        partitions: Those of the range.
-        missing: Those of them that are to be run, in order.
-        parallel: How many at a time.
-    """
-
-    partitions: tuple[Partition, ...]
-    missing: tuple[Partition, ...]
-    parallel: int
-
-
-@preset_task("plan {target}")
+@preset_task("plan {target}", "connectors.backfill.plan:plan_partitions")
 def plan_partitions(
     settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, again: bool
-) -> Plan:
-    """Records which partitions of a range are to be made anew."""
-    from connectors.backfill.plan import open_backfill  # noqa: PLC0415 - start-up time
+) -> "Plan":
+    """Records which partitions of a range are to be run."""
 
-    since, until = days
-    backfill = open_backfill(settings, target, since=since, until=until, size=size)
-    return Plan(backfill.partitions, tuple(backfill.plan(again=again)), backfill.parallel(parallel))
+
+@preset_task("{target} {key}", "connectors.backfill.plan:run_partition")
+def run_partition(settings: Settings, target: str, key: str) -> Entry:
+    """Runs one partition in this process."""
 
 
 def read_grid(settings: Settings, target: str, partitions: Iterable[Partition]) -> Grid:
-    """Looks up how far partitions are."""
-    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time
-
-    ledger = open_ledger(settings, target)
+    """Looks up the status of partitions."""
+    ledger = _open_ledger(settings, target)
     known = ledger.entries()
     return make_grid({p.key: known.get(p.key) for p in partitions}, ledger.clock())
-
-
-@preset_task("{target} {key}")
-def run_partition(settings: Settings, target: str, key: str) -> Entry:
-    """Makes one partition anew, in this process."""
-    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time
-    from connectors.backfill.run import run_partition as run  # noqa: PLC0415 - start-up time
-    from connectors.backfill.targets import open_target  # noqa: PLC0415 - start-up time
-
-    opened = open_target(settings, target)
-    return run(open_ledger(settings, target), opened, opened.partition(key), run=str(uuid4()))
 
 
 @preset_task("{target} {partition.key}")
@@ -78,9 +49,7 @@ def start_partition(settings: Settings, target: str, partition: Partition, *, de
     Raises:
         TerminalError: The run failed, or is gone.
     """
-    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time
-
-    ledger = open_ledger(settings, target)
+    ledger = _open_ledger(settings, target)
     last = ledger.entries().get(partition.key)
     if last is not None and last.state is State.DONE:
         return last  # since the plan was made, by a run that an earlier call started
@@ -110,6 +79,12 @@ def start_partition(settings: Settings, target: str, partition: Partition, *, de
     if entry.state is not State.DONE:
         raise TerminalError(f"{target} {partition.key}: {entry.error}", hint=f"the logs of run {run.name!r} say more")
     return entry
+
+
+def _open_ledger(settings: Settings, target: str) -> "Ledger":
+    from connectors.backfill.plan import open_ledger  # noqa: PLC0415 - start-up time, see `preset_task`
+
+    return open_ledger(settings, target)
 
 
 def _is_final(run: FlowRun) -> bool:

@@ -11,12 +11,9 @@ from tasks.cost import Meter
 from tasks.policy import preset_task
 
 
-@preset_task("find moved tables of {settings.cdc.source}")
-def find_moved_tables(settings: Settings) -> list[str]:
+@preset_task("find moved tables of {settings.cdc.source}", "connectors.lake.gold:moved_tables")
+def moved_tables(settings: Settings) -> list[str]:
     """Names the silver tables that were written since the marts were built."""
-    from connectors.lake.gold import moved_tables  # noqa: PLC0415 - start-up time
-
-    return moved_tables(settings)
 
 
 def log_level() -> str:

@@ -5,9 +5,10 @@ from typing import Any
 
 from prefect.events import emit_event
 
+from connectors.cdc.reports import MergeReport
 from connectors.errors import LakehouseError
 from connectors.postgres.identifiers import TableName
-from connectors.reports import MergeReport, TableComparison
+from connectors.quality.reports import TableComparison
 
 TABLE_HELD = "lakehouse.table.held"
 ROWS_MOVED = "lakehouse.rows.moved"

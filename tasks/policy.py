@@ -1,7 +1,9 @@
 """The one preset of every task: what is retried, for how long, and that nothing is cached."""
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from functools import wraps
+from pkgutil import resolve_name
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import State, Task
 from prefect.cache_policies import NO_CACHE
@@ -31,14 +33,26 @@ PRESET: dict[str, Any] = {
 """Options of every task."""
 
 
-def preset_task(run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+def preset_task(run_name: str, connector: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Makes a task of a function, with the preset.
 
     Args:
         run_name: Name of a run, with the function's parameters in braces: `merge {table}`.
+        connector: What a run calls instead of the function, which then is a signature only, as `package.module:name`.
+            Only the run imports it: listing or deploying flows needs no connector, and importing them takes as long as
+            importing Prefect.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
-        return Task(function, task_run_name=run_name, **PRESET)
+        called = function if connector is None else _calling(connector, function)
+        return Task(called, task_run_name=run_name, **PRESET)
 
     return decorate
+
+
+def _calling(connector: str, signature: Callable[P, R]) -> Callable[P, R]:
+    @wraps(signature)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return cast(R, resolve_name(connector)(*args, **kwargs))
+
+    return call

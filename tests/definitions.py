@@ -3,14 +3,14 @@
 import dataclasses
 from contextlib import contextmanager
 
+from connectors.cdc.registration import register_source
+from connectors.cdc.sync import SyncReport, sync_source
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
-from connectors.source import register_source
-from connectors.sync import SyncReport, sync_source
 from tests.lake import differences
 from tests.services import fresh_database, fresh_settings
 
@@ -389,7 +389,7 @@ class Tried:
     def require_as_expected(self, name):
         """Fails where a case came to something else."""
         table, expected = self.tables[name], CASES[name].outcome
-        settled = [s for s in self.report.settled if s.table == table]
+        settled = [s for s in self.report.resolved if s.table == table]
         print(name, settled, self.report.outcomes.get(table))
         checked = self.report.checked
         known = {"held": checked.held, "followed": checked.followed}
@@ -414,7 +414,7 @@ def tried(services, root, names, *, when=behind):
             connection.execute(CASES[name].ddl.format(table.name))
         register_source(settings)
         report = sync_source(settings, through_lsn=emit_marker(connection))
-        assert (report.settled, report.checked.held) == ([], {})
+        assert (report.resolved, report.checked.held) == ([], {})
         with when(settings):
             for name, table in tables.items():
                 is_written = "nobody writes" not in name

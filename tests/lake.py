@@ -3,20 +3,20 @@
 import json
 from contextlib import contextmanager
 
+from connectors.cdc.contract_check import ContractCheck
+from connectors.cdc.drain import drained_batch
+from connectors.cdc.registration import register_source
+from connectors.cdc.sync import sync_source
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
-from connectors.drain import drained_batch
-from connectors.evolution import ContractCheck
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
-from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
+from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import quote_identifier
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.source import register_source
-from connectors.sync import sync_source
 
 
 def drain(settings, source):
@@ -52,7 +52,7 @@ def with_cdc(settings, **changes):
 
 def received(settings, table):
     """The events of a table, by its name in the change log, in stream order; None for a tombstone."""
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     paths = [file.path for file in BronzeLog(layout).files().get(table, ())]
     if not paths:
         return []

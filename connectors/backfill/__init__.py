@@ -4,3 +4,5 @@
 `ledger.py` remembers in the lake what became of each; `run.py` claims a partition, runs it and records the outcome;
 `plan.py` finds what is missing, `parallel.py` runs it a few at a time; `grid.py` shows how far it is.
 """
+
+__all__ = ["dbt_models", "entry", "grid", "ledger", "parallel", "partitions", "plan", "run", "targets"]

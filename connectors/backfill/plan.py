@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import uuid4
 
+from connectors.backfill import run
 from connectors.backfill.entry import Entry, State
 from connectors.backfill.ledger import Ledger
 from connectors.backfill.partitions import Partition, Size
@@ -47,9 +49,24 @@ class Backfill:
         return wanted if self.target.at_once is None else min(wanted, self.target.at_once)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a run of a backfill does.
+
+    Attributes:
+        partitions: Those of the range.
+        missing: Those of them that are to be run, in order.
+        parallel: How many at a time.
+    """
+
+    partitions: tuple[Partition, ...]
+    missing: tuple[Partition, ...]
+    parallel: int
+
+
 def open_ledger(settings: Settings, target: str) -> Ledger:
     """Opens the ledger of a target."""
-    uri = LakeLayout(settings.lake.root, settings.cdc.source).backfills
+    uri = LakeLayout.of(settings).backfills
     return Ledger(uri, target, lease=timedelta(seconds=settings.backfill.lease_seconds))
 
 
@@ -67,3 +84,31 @@ def open_backfill(
 
 def _is(entry: Entry | None, state: State) -> bool:
     return entry is not None and entry.state is state
+
+
+def plan_partitions(
+    settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, again: bool
+) -> Plan:
+    """Records which partitions of a range are to be run.
+
+    Args:
+        settings: The source and the lake.
+        target: Name of the target.
+        days: Start and end date (exclusive) of the range; None as in `open_backfill`.
+        size: Length of a partition.
+        parallel: How many partitions may run at a time.
+        again: Also those that are done.
+
+    Raises:
+        ConfigurationError: There is no such target, or no such range of it.
+        CommitConflict: Other writers kept committing first.
+    """
+    since, until = days
+    backfill = open_backfill(settings, target, since=since, until=until, size=size)
+    return Plan(backfill.partitions, tuple(backfill.plan(again=again)), backfill.parallel(parallel))
+
+
+def run_partition(settings: Settings, target: str, key: str) -> Entry:
+    """Runs one partition of a target, in this process; see `connectors.backfill.run.run_partition`."""
+    opened = open_target(settings, target)
+    return run.run_partition(open_ledger(settings, target), opened, opened.partition(key), run=str(uuid4()))

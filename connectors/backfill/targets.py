@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 
 from connectors.backfill.dbt_models import DbtModel, partitioned_models
 from connectors.backfill.partitions import Partition, Size, last_ended, parse_partition, split_range
+from connectors.cdc.rebuild import rebuild_checked
 from connectors.errors import ConfigurationError
 from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import rebuild_checked
 from connectors.settings import Settings
 
 
@@ -83,13 +82,12 @@ class SilverTables:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._layout = LakeLayout(settings.lake.root, settings.cdc.source)
 
     def partitions(self, since: date | None, until: date | None, size: Size) -> list[Partition]:  # noqa: ARG002 - the protocol's
         """One of each captured table."""
         if since is not None or until is not None:
             raise ConfigurationError("silver is made anew by table, never by date", hint="leave the range out")
-        return [Partition(str(table)) for table in captured_tables(self._layout, ("*.*",))]
+        return [Partition(str(table)) for table in captured_tables(self._settings, ("*.*",))]
 
     def partition(self, key: str) -> Partition:
         """The one of a captured table."""
@@ -100,7 +98,7 @@ class SilverTables:
         return rebuild_checked(self._settings, self._table(partition.key)).rows
 
     def _table(self, key: str) -> TableName:
-        found = [table for table in captured_tables(self._layout, ("*.*",)) if str(table) == key]
+        found = [table for table in captured_tables(self._settings, ("*.*",)) if str(table) == key]
         if not found:
             raise ConfigurationError(f"{key!r} is not a captured table", hint="its name is schema.table")
         return found[0]

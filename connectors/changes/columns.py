@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connectors.changes.evolution import is_fillable
+from connectors.changes.schema_changes import is_fillable
 from connectors.errors import ContractMismatch
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import quote_identifier, quote_literal

@@ -8,8 +8,8 @@ value is still the one in silver. Values that a change leaves out must be known:
 import duckdb
 
 from connectors.changes.columns import Columns, names
-from connectors.changes.left_out import has_kept
 from connectors.changes.order import newest_first
+from connectors.changes.toast import has_kept
 
 _CDC = ("_cdc_epoch", "_cdc_prev_commit_lsn", "_cdc_lsn", "_cdc_op", "_cdc_committed_at")
 

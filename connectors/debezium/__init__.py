@@ -1,1 +1,3 @@
 """Capture: connector configuration and Kafka Connect."""
+
+__all__ = ["checks", "config", "connect", "placeholder"]

@@ -1,1 +1,18 @@
 """The lake: bronze, silver, quarantine, reading back."""
+
+__all__ = [
+    "bronze",
+    "commits",
+    "contract_log",
+    "dbt_plugin",
+    "epoch_log",
+    "gold",
+    "layout",
+    "quarantine",
+    "reader",
+    "s3",
+    "silver",
+    "storage",
+    "verdicts",
+    "views",
+]

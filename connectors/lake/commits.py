@@ -4,9 +4,9 @@ Progress is kept in Delta's `txn` actions. The rule that makes it exact: load a 
 commit with that same object. Of two writers that started from one version the second fails, reloads, and decides again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -19,6 +19,7 @@ from connectors.lake.storage import storage_errors
 Result = TypeVar("Result")
 
 _ATTEMPTS = 10
+_COMMIT_NUMBER = "lakehouse.commit"
 
 
 def with_progress(progress: Mapping[str, int]) -> CommitProperties:
@@ -72,3 +73,19 @@ def optimistically(attempt: Callable[[], Result]) -> Result:
         reraise=True,
     )
     return retrying(attempt)
+
+
+def append_numbered(table: DeltaTable, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    """Appends rows as the table's next numbered commit: of two writers that read the same state, one fails.
+
+    Raises:
+        CommitConflict: Another writer committed first.
+    """
+    if not rows:
+        return
+    number = reached(table, _COMMIT_NUMBER)
+    progress = with_progress({_COMMIT_NUMBER: 0 if number is None else number + 1})
+    with committing(table):
+        write_deltalake(
+            table, pa.Table.from_pylist(list(rows), schema=schema), mode="append", commit_properties=progress
+        )

@@ -16,8 +16,8 @@ from duckdb import DuckDBPyConnection
 
 from connectors.errors import LakehouseError
 from connectors.lake.gold import GoldBuild, gold_file, record_versions
-from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import configure_connection
+from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.identifiers import quote_literal
 from connectors.settings import load_settings
 

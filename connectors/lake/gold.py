@@ -14,7 +14,7 @@ import duckdb
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.errors import TransientError
-from connectors.lake.snapshot import pin_silver
+from connectors.lake.views import pin_silver
 from connectors.settings import Settings, home
 
 _BUILT_FROM = "main.built_from"

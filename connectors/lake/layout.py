@@ -3,9 +3,11 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote
 
 from connectors.postgres.identifiers import TableName
+from connectors.settings import Settings
 
 CDC_COLUMNS = (
     "_cdc_epoch",
@@ -59,6 +61,11 @@ class LakeLayout:
 
     root: str
     source: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The layout of the source and the lake that the settings name."""
+        return cls(settings.lake.root, settings.cdc.source)
 
     @property
     def bronze(self) -> str:

@@ -7,8 +7,8 @@ import duckdb
 
 from connectors.errors import ConfigurationError
 from connectors.lake.gold import gold_file
-from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection
+from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 from connectors.settings import Settings
 

@@ -1,1 +1,3 @@
 """Proof that the lake equals its sources."""
+
+__all__ = ["canonical", "checksums", "comparison", "freshness", "reconcile", "reports"]

@@ -15,7 +15,7 @@ import psycopg
 
 from connectors.postgres.contracts import TableContract
 from connectors.quality.checksums import Checksums, silver_checksums, source_checksums
-from connectors.reports import TableComparison
+from connectors.quality.reports import TableComparison
 
 ROWS_PER_BUCKET = 128
 MOST_BUCKETS = 16_384

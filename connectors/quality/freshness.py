@@ -1,12 +1,12 @@
 """What silver holds, of what time, and how far capturing is behind: the facts that tell whether data is fresh."""
 
 from connectors.debezium.config import slot_name
-from connectors.lake.snapshot import PinnedTable, pin_silver
 from connectors.lake.storage import scratch_connection
+from connectors.lake.views import PinnedTable, pin_silver
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.postgres.replication import current_lsn, read_slot
-from connectors.reports import SourceLag, TableState
+from connectors.quality.reports import SourceLag, TableState
 from connectors.settings import Settings
 
 
@@ -29,6 +29,15 @@ def read_lag(settings: Settings) -> SourceLag:
         return SourceLag(behind_bytes=None, retained_bytes=None, reading=False)
     behind = None if slot.confirmed_lsn is None else max(0, now - slot.confirmed_lsn)
     return SourceLag(behind_bytes=behind, retained_bytes=slot.retained_bytes, reading=slot.active)
+
+
+def measure_freshness(settings: Settings) -> tuple[list[TableState], SourceLag]:
+    """Measures the freshness of all silver tables, and the replication lag of their source.
+
+    Raises:
+        ServiceUnavailable: The database does not answer.
+    """
+    return read_states(settings), read_lag(settings)
 
 
 def _state(root: str, pinned: PinnedTable) -> TableState:

@@ -14,9 +14,9 @@ import psycopg
 
 from connectors.errors import ReconciliationMismatch
 from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout, view_name
-from connectors.lake.snapshot import SCHEMA, PinnedTable, pin_silver, register_views
+from connectors.lake.layout import view_name
 from connectors.lake.storage import duckdb_connection
+from connectors.lake.views import SCHEMA, PinnedTable, pin_silver, register_views
 from connectors.postgres.catalog import read_tables
 from connectors.postgres.checks import require_ready, row_security_findings
 from connectors.postgres.connection import Connection, connect
@@ -24,7 +24,7 @@ from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.quality.canonical import register_macros
 from connectors.quality.comparison import compare_table
-from connectors.reports import TableComparison
+from connectors.quality.reports import TableComparison
 from connectors.settings import Settings
 
 
@@ -39,7 +39,7 @@ def reconcile_source(settings: Settings, tables: Sequence[str] = ("*.*",)) -> li
         ConfigurationError: No captured table is meant.
         SourceNotReady: Row security hides rows of a table: what is hidden would be taken for deleted.
     """
-    chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables)
+    chosen = captured_tables(settings, tables)
     with connect(settings.postgres) as source, comparing_connection(settings.lake.root) as lake, one_snapshot(source):
         # As the catalogue has them now: a column that capturing does not know of yet is compared, too.
         contracts = read_visible(source, chosen)

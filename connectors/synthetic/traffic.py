@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 
 from connectors.errors import ConfigurationError
-from connectors.synthetic import hard, ordering, upkeep
-from connectors.synthetic.hard import HARD_CASES
+from connectors.synthetic import edge_cases, ordering, upkeep
+from connectors.synthetic.edge_cases import HARD_CASES
 from connectors.synthetic.session import NothingToDo, Session
 from connectors.synthetic.shop import TABLES
 
@@ -39,11 +39,11 @@ _WEIGHTS: dict[Callable[[Session], None], float] = {
     upkeep.withdraw_product: 1,
     upkeep.restock: 6,
     upkeep.clear_stock: 1,
-    hard.unchanged_large_value: 1,
-    hard.changed_key: 1,
-    hard.reinserted_key: 1,
-    hard.rollback: 1,
-    hard.repeated_update: 1,
+    edge_cases.unchanged_large_value: 1,
+    edge_cases.changed_key: 1,
+    edge_cases.reinserted_key: 1,
+    edge_cases.rollback: 1,
+    edge_cases.repeated_update: 1,
 }
 
 DEFAULT_MIX: Mapping[str, float] = {operation.__name__: weight for operation, weight in _WEIGHTS.items()}

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from connectors.cdc.retention import trim_bronze, vacuum_bronze
 from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout
-from connectors.retention import trim_bronze, vacuum_bronze
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 
@@ -40,7 +39,7 @@ def trim(
     settings = load_settings()
     before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=keep_days)
     reports = []
-    for table in captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables):
+    for table in captured_tables(settings, tables):
         with talk.status(f"Trimming {table}"):
             reports.append(trim_bronze(settings, table, before=before, dry_run=not yes))
     freed = vacuum_bronze(settings) if yes else 0

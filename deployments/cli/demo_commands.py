@@ -10,15 +10,15 @@ from typing import Annotated, cast
 import typer
 from rich.table import Table
 
-from connectors.drain import changes_since, drained_batch
+from connectors.cdc.drain import changes_since, drained_batch
+from connectors.cdc.registration import register_source
 from connectors.errors import LakehouseError, ServiceUnavailable
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source, require_equal
-from connectors.reports import TableComparison
+from connectors.quality.reports import TableComparison
 from connectors.settings import Settings, home, load_own_settings, load_settings
-from connectors.source import register_source
 from connectors.synthetic import TrafficCounts, fill_shop, hard_cases
 from connectors.synthetic.shop import is_filled
 from deployments.cli.console import data, talk

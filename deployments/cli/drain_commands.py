@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from connectors.evolution import Change, ContractCheck
-from connectors.outcomes import succeeded
-from connectors.postgres.connection import connect
+from connectors.cdc.contract_check import Change, ContractCheck
+from connectors.cdc.drain import mark_source
+from connectors.cdc.outcomes import succeeded
+from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
+from connectors.cdc.sync import PLAIN, SyncReport, sync_source
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import emit_marker
-from connectors.reports import DrainReport, MergeReport, Settlement
 from connectors.settings import Settings, load_settings
-from connectors.sync import Steps, SyncReport, sync_source
 from deployments.cli.console import data, talk
 
 PANEL = "Data"
@@ -43,9 +42,9 @@ def drain(
     merged = succeeded(report.outcomes)
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
-        settled = [{**asdict(s), "table": str(s.table)} for s in report.settled]
+        resolved = [{**asdict(s), "table": str(s.table)} for s in report.resolved]
         followed = {str(table): list(map(str, found)) for table, found in report.checked.followed.items()}
-        changed = {"followed": followed, "settled": settled, "dropped": list(map(str, report.checked.dropped))}
+        changed = {"followed": followed, "resolved": resolved, "dropped": list(map(str, report.checked.dropped))}
         data.print_json(json.dumps({"drain": asdict(report.drained), **changed, "merges": merges}))
     else:
         _show(report, merged)
@@ -54,26 +53,21 @@ def drain(
 
 def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
     """Drains and merges; a table that is not merged does not stop the others."""
-    lsn = None
-    if through_now:
-        with connect(settings.postgres) as connection:
-            lsn = emit_marker(connection)
-
-    plain = Steps.plain()
+    lsn = mark_source(settings) if through_now else None
 
     def drain(settings: Settings, *, through_lsn: int | None) -> DrainReport:
         with talk.status("Draining the stream into bronze"):
-            return plain.drain(settings, through_lsn=through_lsn)
+            return PLAIN.drain(settings, through_lsn=through_lsn)
 
-    def settle(settings: Settings, table: TableName, change: Change) -> Settlement:
+    def resolve(settings: Settings, table: TableName, change: Change) -> DriftReport:
         with talk.status(f"Comparing {table} with its source: {change}"):
-            return plain.settle(settings, table, change)
+            return PLAIN.resolve(settings, table, change)
 
     def merge(settings: Settings, table: TableName, *, checked: ContractCheck) -> MergeReport:
         with talk.status(f"Merging {table} into silver"):
-            return plain.merge(settings, table, checked=checked)
+            return PLAIN.merge(settings, table, checked=checked)
 
-    return sync_source(settings, through_lsn=lsn, steps=replace(plain, drain=drain, settle=settle, merge=merge))
+    return sync_source(settings, through_lsn=lsn, steps=replace(PLAIN, drain=drain, resolve=resolve, merge=merge))
 
 
 def _show(report: SyncReport, merged: list[MergeReport]) -> None:
@@ -83,7 +77,7 @@ def _show(report: SyncReport, merged: list[MergeReport]) -> None:
         talk.print(f"{table}: {'; '.join(map(str, differences))}")
     for table in checked.dropped:
         talk.print(f"{table}: gone from the source; `lakehouse source register` ends its capture")
-    for found in report.settled:
+    for found in report.resolved:
         talk.print(f"{found.table}: {found.outcome} ({found.rows:,} rows, {found.seconds:.1f} s): {found.why}")
     if not merged:
         return

@@ -8,17 +8,16 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from connectors.evolution import check_contracts
-from connectors.outcomes import one_by_one, require_all, succeeded
-from connectors.postgres.identifiers import TableName
-from connectors.quarantine import (
+from connectors.cdc.contract_check import check_contracts
+from connectors.cdc.outcomes import one_by_one, require_all, require_none_rejected, succeeded
+from connectors.cdc.replay import (
     quarantined_messages,
     rejected_groups,
     rejected_tables,
     replay_table,
-    require_none_rejected,
 )
-from connectors.reports import ReplayReport
+from connectors.cdc.reports import ReplayReport
+from connectors.postgres.identifiers import TableName
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 

@@ -3,18 +3,18 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import partial
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from connectors.drain import drained_batch, moved_since
-from connectors.outcomes import failures
-from connectors.quality.reconcile import reconcile_source, require_equal
-from connectors.reports import TableComparison
+from connectors.cdc.drain import drained_batch
+from connectors.cdc.outcomes import failures
+from connectors.cdc.reconciliation import require_equal
+from connectors.cdc.sync import Outcomes
+from connectors.quality.reconcile import reconcile_source
+from connectors.quality.reports import TableComparison
 from connectors.settings import load_settings
-from connectors.sync import Outcomes
 from deployments.cli.console import data, talk
 from deployments.cli.drain_commands import drain_once
 
@@ -57,7 +57,7 @@ def reconcile(
         show_comparisons(comparisons)
     for name, error in failures(outcomes).items():
         talk.print(f"{name} was not merged: {error}", markup=False)
-    require_equal(comparisons, find_moved=partial(moved_since, settings, batch) if drain else None)
+    require_equal(settings, comparisons, batch=batch if drain else None)
     if failures(outcomes):
         raise typer.Exit(1)
 

@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from connectors.cdc.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.reports import RebuildReport
+from connectors.cdc.resync import resync_table
 from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout
-from connectors.outcomes import one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import rebuild_checked
-from connectors.reports import RebuildReport
-from connectors.resync import resync_table
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, talk
 
@@ -61,7 +60,7 @@ def _make_anew(
         with talk.status(f"{doing} {table}"):
             return make(settings, table)
 
-    tables = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns)
+    tables = captured_tables(settings, patterns)
     outcomes = one_by_one(tables, make_shown)
     for report in succeeded(outcomes):
         shown.add_row(str(report.table), f"{report.rows:,}", f"{report.differing:,}", f"{report.seconds:.1f}")

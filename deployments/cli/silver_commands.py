@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from connectors.cdc.retention import purge_silver
 from connectors.lake.contract_log import captured_tables
-from connectors.lake.layout import LakeLayout
-from connectors.retention import purge_silver
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 
@@ -39,7 +38,7 @@ def purge(
     settings = load_settings()
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
     reports = []
-    for table in captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), tables):
+    for table in captured_tables(settings, tables):
         with talk.status(f"Purging {table}"):
             reports.append(purge_silver(settings, table, before=before, dry_run=not yes))
     if as_json:

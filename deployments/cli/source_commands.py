@@ -10,10 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connectors.postgres.checks import Finding
-from connectors.postgres.replication import int_to_lsn
-from connectors.settings import load_settings
-from connectors.source import (
+from connectors.cdc.registration import (
     START_SECONDS,
     SourceStatus,
     check_source,
@@ -22,6 +19,9 @@ from connectors.source import (
     remove_source,
     source_status,
 )
+from connectors.postgres.checks import Finding
+from connectors.postgres.replication import int_to_lsn
+from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 
 PANEL = "Change data capture"

@@ -61,7 +61,7 @@ class Audit:
 
     def __init__(self, settings):
         self._settings = settings
-        self._layout = LakeLayout(settings.lake.root, settings.cdc.source)
+        self._layout = LakeLayout.of(settings)
         # One of its own: a file system that is kept goes on to ask the S3 of an earlier test.
         self._files, _ = fsspec.url_to_fs(settings.lake.root, skip_instance_cache=True)
         self._addresses = set()

@@ -9,13 +9,13 @@ import signal
 import traceback
 from dataclasses import dataclass
 
+from connectors.cdc.sync import sync_source
 from connectors.errors import ContractMismatch, TransientError
-from connectors.sync import sync_source
 
 _PATIENCE_SECONDS = 240
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__, "connectors.resync", "connectors.settle"])
+_processes.set_forkserver_preload([__name__, "connectors.cdc.resync", "connectors.cdc.drift"])
 
 
 @dataclass(frozen=True)

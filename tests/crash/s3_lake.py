@@ -5,14 +5,15 @@ from collections import defaultdict
 
 import boto3
 
+from connectors.cdc.merge import merge_table, pending_tables
 from connectors.changes.markers import Marker
 from connectors.errors import CommitConflict
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import contract_versions, ensure_epoch, record_contracts
+from connectors.lake.contract_log import contract_versions, record_contracts
+from connectors.lake.epoch_log import ensure_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.storage import data_files, duckdb_connection, open_table
-from connectors.merge import merge_table, pending_tables
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import CdcSettings, LakeSettings, Settings

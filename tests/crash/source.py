@@ -6,10 +6,10 @@ from threading import Event
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from connectors.cdc.registration import register_source
 from connectors.debezium.config import slot_name, topic_name
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.source import register_source
 from tests.cases.case import all_cases
 
 BULK = TableName("public", "bulk")

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 import fsspec
 import pytest
 
+from connectors.cdc.rebuild import rebuild_silver
 from connectors.errors import ConfigurationError, TransientError
 from connectors.lake.bronze import BronzeLog
-from connectors.rebuild import rebuild_silver
 from tests.crash.proxy import FAULTS, s3_proxy
 from tests.crash.s3_lake import BATCH, ROWS, TABLE, S3Lake
 from tests.lake import as_recorded

@@ -23,7 +23,7 @@ def copy(world, tmp_path):
 
 
 def delta(world, table):
-    layout = LakeLayout(world.settings.lake.root, world.settings.cdc.source)
+    layout = LakeLayout.of(world.settings)
     return DeltaTable(layout.silver(table) if isinstance(table, TableName) else layout.bronze)
 
 

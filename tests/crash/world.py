@@ -69,7 +69,7 @@ class World:
         """
         root = root or f"{self.settings.lake.root}-{next(self._other_roots)}"
         other = World(self.source, root, environment=environment or self._environment, cdc=_MIDDLING)
-        ours, theirs = (LakeLayout(w.settings.lake.root, w.settings.cdc.source) for w in (self, other))
+        ours, theirs = (LakeLayout.of(w.settings) for w in (self, other))
         contracts = open_table(ours.contracts).to_pyarrow_table()
         changed = {str(table) for table in select(self._changed(), latest_contracts(ours))}
         wanted = contracts.filter(pc.is_in(contracts["table"], pa.array(changed, pa.string())))
@@ -84,7 +84,7 @@ class World:
 
     def pick_table(self, rng):
         """Returns one of the tables with a key that changed since the last audit; one that always is, if none did."""
-        contracts = latest_contracts(LakeLayout(self.settings.lake.root, self.settings.cdc.source))
+        contracts = latest_contracts(LakeLayout.of(self.settings))
         return rng.choice([t for t in select(self._changed(), contracts) if contracts[t].key] or [BULK])
 
     def start_drain(self, *, environment=None, prepare=None, then=None):

@@ -11,9 +11,9 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg import sql
 
+from connectors.cdc.registration import register_source
 from connectors.postgres.connection import connect
 from connectors.settings import load_settings
-from connectors.source import register_source
 from connectors.synthetic import create_shop, fill_shop
 
 ROOT = Path(__file__).parents[2]
@@ -76,11 +76,11 @@ def other_source(settings):
 HOLDER = """
 import os, signal, sys
 from prefect import flow
-from tasks.turns import turn_of
+from tasks.concurrency import source_lock
 
 @flow
 def hold():
-    with turn_of(sys.argv[1]):
+    with source_lock(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 hold()

@@ -6,9 +6,9 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterNam
 from prefect.events.actions import DoNothing
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from connectors.cdc.reports import MergeReport
 from connectors.errors import ConfigurationError
 from connectors.postgres.identifiers import TableName
-from connectors.reports import MergeReport
 from deployments.automations import apply_automations, plan_automations, telling
 from tasks.events import emit_moved
 

@@ -18,11 +18,11 @@ from prefect.states import StateType
 from psycopg import sql
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from connectors.cdc.rebuild import rebuild_checked
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.reader import open_reader
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_lsn, emit_marker
-from connectors.rebuild import rebuild_checked
 from connectors.synthetic import TABLES, count_rows, hard_cases
 from tasks.policy import PRESET, preset_task
 

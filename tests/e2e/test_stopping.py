@@ -14,7 +14,7 @@ from prefect.flow_runs import wait_for_flow_run
 from prefect.states import Cancelling
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from connectors.drain import drained_batch
+from connectors.cdc.drain import drained_batch
 from connectors.postgres.replication import emit_marker
 from tests.crash.audit import Audit
 from tests.lake import drain

@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from tasks.turns import limit_name, turn_of
+from tasks.concurrency import limit_name, source_lock
 
 
 def active(source):
@@ -29,7 +29,7 @@ def test_second_flow_waits_for_the_first(settings, source):
 
     @flow
     def first():
-        with turn_of(source):
+        with source_lock(source):
             first_is_in.set()
             assert second_has_come.wait(60)
             seen.append("first")
@@ -37,7 +37,7 @@ def test_second_flow_waits_for_the_first(settings, source):
     @flow
     def second():
         second_has_come.set()
-        with turn_of(source):
+        with source_lock(source):
             seen.append("second")
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=[first])
@@ -52,7 +52,7 @@ def test_second_flow_waits_for_the_first(settings, source):
 def test_flow_goes_on_without_its_turn(settings, source, caplog):
     @flow
     def work():
-        with turn_of(source), turn_of(source, wait_seconds=0.2):
+        with source_lock(source), source_lock(source, wait_seconds=0.2):
             return "worked"
 
     with caplog.at_level(logging.WARNING):

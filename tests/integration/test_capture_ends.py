@@ -2,13 +2,13 @@
 
 import pytest
 
+from connectors.cdc.registration import forget_tables, register_source
+from connectors.cdc.sync import sync_source
 from connectors.errors import ConfigurationError, ReconciliationMismatch
 from connectors.lake.reader import query_lake
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source, require_equal
-from connectors.source import forget_tables, register_source
-from connectors.sync import sync_source
 from tests.lake import differences, drain, registered_source, with_cdc
 
 DDL = """

@@ -5,10 +5,10 @@ Those of each kind that Debezium meets in one go; all of them, also as they are 
 
 import pytest
 
-from connectors.changes.evolution import POLICIES
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.sync import sync_source
+from connectors.changes.schema_changes import POLICIES
 from connectors.postgres.connection import connect
-from connectors.rebuild import rebuild_checked
-from connectors.sync import sync_source
 from tests.definitions import CASES, tried
 from tests.lake import differences
 
@@ -53,7 +53,7 @@ def test_silver_is_right_after_one_drain(changes, name):
 
 
 def test_every_kind_that_is_compared_is_met(changes):
-    told = {part.split(":")[0] for settled in changes.report.settled for part in settled.why.split("; ")}
+    told = {part.split(":")[0] for settled in changes.report.resolved for part in settled.why.split("; ")}
     assert {kind for kind, policy in POLICIES.items() if policy.answer == "verified"} - TOLD_OTHERWISE <= told
 
 
@@ -66,7 +66,7 @@ def test_constant_of_rows_from_before_a_column_outlives_a_rewrite(changes):
     table = changes.tables["constant of a table that nobody writes to"]
     with connect(changes.settings.postgres) as source:
         source.execute(f"VACUUM FULL {table}")
-    [settled] = sync_source(changes.settings).settled
+    [settled] = sync_source(changes.settings).resolved
     assert (settled.table, settled.outcome) == (table, "equal")
     assert rebuild_checked(changes.settings, table).differing == 0
     assert differences(changes.settings, str(table)) == {}
@@ -74,7 +74,7 @@ def test_constant_of_rows_from_before_a_column_outlives_a_rewrite(changes):
 
 def test_each_state_of_the_catalogue_is_looked_into_once(changes):
     again = sync_source(changes.settings)
-    assert again.settled == []
+    assert again.resolved == []
     assert set(again.checked.held) == {changes.tables["without key, values changed"]}
     assert "rows differ from the source" in str(again.checked.held[changes.tables["without key, values changed"]])
 

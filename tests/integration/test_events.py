@@ -9,15 +9,15 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from connectors.cdc.drain import drain_source
+from connectors.cdc.registration import register_source
 from connectors.debezium.config import topic_name
-from connectors.drain import drain_source
 from connectors.errors import PositionLost
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.quality.reconcile import reconcile_source
-from connectors.source import register_source
 from tests.cases.case import all_cases
 from tests.lake import differences, drain, open_lake, received
 from tests.services import fresh_database, fresh_settings
@@ -64,7 +64,7 @@ def test_silver_equals_the_source_after(lake, name):
 
 
 def rejected(lake):
-    quarantine = open_table(LakeLayout(lake.settings.lake.root, lake.settings.cdc.source).quarantine)
+    quarantine = open_table(LakeLayout.of(lake.settings).quarantine)
     return [] if quarantine is None else quarantine.to_pyarrow_table().to_pylist()
 
 
@@ -115,7 +115,7 @@ def test_messages_that_were_removed_before_they_were_read_are_an_error(lake, tmp
 
 
 def test_bronze_holds_every_message_once(lake):
-    table = open_table(LakeLayout(lake.settings.lake.root, lake.settings.cdc.source).bronze).to_pyarrow_table()
+    table = open_table(LakeLayout.of(lake.settings).bronze).to_pyarrow_table()
     addresses = list(
         zip(*(table[n].to_pylist() for n in ("topic_id", "stream_partition", "stream_offset")), strict=True)
     )

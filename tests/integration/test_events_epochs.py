@@ -5,13 +5,13 @@ import time
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from connectors.cdc.drain import drain_source
+from connectors.cdc.registration import register_source, remove_source
 from connectors.debezium.config import connector_name, topic_name
 from connectors.debezium.connect import ConnectClient
-from connectors.drain import drain_source
 from connectors.errors import PositionLost
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
-from connectors.source import register_source, remove_source
 from tests.lake import differences, drain, received
 
 TABLES = ("a_one_row", "b_emptied", "c_changed", "d_keyless")

@@ -7,14 +7,14 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from deltalake import DeltaTable
 
+from connectors.cdc.drain import drain_source
+from connectors.cdc.registration import register_source
 from connectors.debezium.config import connector_name, slot_name
 from connectors.debezium.connect import ConnectClient
-from connectors.drain import drain_source
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_lsn, read_slot
-from connectors.source import register_source
 from tests.lake import differences, drain, received, reconfigure
 from tests.services import fresh_database, fresh_settings
 
@@ -84,7 +84,7 @@ def drain_until_read_again(settings, table, last_id):
 
 def test_incremental_snapshot_mends_and_replaces_nothing_newer(settings, source, open_transaction):
     drain(settings, source)
-    silver = LakeLayout(settings.lake.root, settings.cdc.source).silver(TableName("public", "incremental"))
+    silver = LakeLayout.of(settings).silver(TableName("public", "incremental"))
     DeltaTable(silver).delete("id = 9")
     open_transaction.execute("UPDATE incremental SET note = 'open' WHERE id IN (1, 8)")
     order = snapshot_order("incremental", "incremental")

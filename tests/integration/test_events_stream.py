@@ -6,6 +6,7 @@ import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
+from connectors.cdc.registration import register_source
 from connectors.debezium.config import connector_name, slot_name, topic_name
 from connectors.debezium.connect import ConnectClient
 from connectors.lake.bronze import BronzeLog
@@ -14,7 +15,6 @@ from connectors.lake.storage import open_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import drop_slot, read_slot
-from connectors.source import register_source
 from tests.lake import differences, drain, open_lake, received, reconfigure
 from tests.services import fresh_database, fresh_settings
 
@@ -77,7 +77,7 @@ def test_delete_of_an_unknown_key_makes_a_deleted_row(settings, source):
 def test_left_out_value_of_an_unknown_row_is_quarantined(settings, source):
     source.execute("UPDATE unknown SET note = 'after' WHERE id = 4")
     drain(settings, source)
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     reasons = {row["reason"] for row in open_table(layout.quarantine).to_pyarrow_table().to_pylist()}
     assert reasons == {"a value that the change leaves out is not known"}
     with open_lake(settings) as lake:
@@ -93,7 +93,7 @@ def test_message_with_schema_is_read_as_its_payload(settings, source):
     source.execute("DELETE FROM with_schema WHERE total > 0.7")
     drain(settings, source)
     assert differences(settings, "public.with_schema") == {}
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     values = open_table(layout.bronze).to_pyarrow_table(columns=["value"])["value"].to_pylist()
     assert all(value.startswith(b'{"schema"') for value in values if value)
 
@@ -103,7 +103,7 @@ def test_transaction_topic_is_not_drained(settings, source):
     drain(settings, source)
     topics = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers}).list_topics(timeout=30).topics
     assert f"{settings.cdc.source}.transaction" in topics
-    known = BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).files()
+    known = BronzeLog(LakeLayout.of(settings)).files()
     assert {name for name in known if not name.startswith("public.")} == {"message"}
 
 
@@ -172,6 +172,6 @@ def test_changes_in_several_and_ever_more_stream_partitions(settings, source):
             source.execute("UPDATE spread SET note = %s WHERE id %% 3 = %s", [f"round {n}", n % 3])
             source.execute("UPDATE spread SET id = id + 100 WHERE id %% 7 = %s", [n])
         drain(settings, source)
-        bronze = BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source))
+        bronze = BronzeLog(LakeLayout.of(settings))
         assert bronze.partitions(topic) == partitions
         assert differences(settings, "public.spread") == {}

@@ -11,7 +11,11 @@ from connectors.backfill.partitions import Partition
 from connectors.backfill.plan import open_backfill
 from connectors.backfill.run import run_partition
 from connectors.backfill.targets import SilverTables
-from connectors.changes.evolution import POLICIES
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.registration import register_source
+from connectors.cdc.resync import resync_table
+from connectors.cdc.sync import sync_source
+from connectors.changes.schema_changes import POLICIES
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
 from connectors.lake.contract_log import registered_versions
@@ -22,10 +26,6 @@ from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.rebuild import rebuild_checked
-from connectors.resync import resync_table
-from connectors.source import register_source
-from connectors.sync import sync_source
 from tasks.lake import rebuild_table
 from tests.lake import with_cdc
 from tests.services import fresh_database, fresh_settings
@@ -128,7 +128,7 @@ def test_silver_is_backfilled_table_by_table(changed):
     table = TABLES["column added"]
     backfill = open_backfill(settings, "silver", since=None, until=None)
     planned = {partition.key: partition for partition in backfill.plan()}
-    assert planned.keys() == {str(t) for t in registered_versions(LakeLayout(settings.lake.root, settings.cdc.source))}
+    assert planned.keys() == {str(t) for t in registered_versions(LakeLayout.of(settings))}
     done = run_partition(backfill.ledger, backfill.target, planned[str(table)], run="a")
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {table.name}").fetchall()
     assert done.rows == rows > 0
@@ -139,7 +139,7 @@ def test_silver_is_backfilled_table_by_table(changed):
 @pytest.mark.parametrize("merges", MERGES)
 def test_nothing_merges_a_held_table(changed, kind, merges):
     settings, _, _ = changed
-    uri = LakeLayout(settings.lake.root, settings.cdc.source).silver(TABLES[kind])
+    uri = LakeLayout.of(settings).silver(TABLES[kind])
     version = open_table(uri).version()
     with pytest.raises(ContractMismatch, match="held at its last state"):
         MERGES[merges](settings, TABLES[kind])

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.registration import register_source
 from connectors.lake.contract_log import latest_contracts
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.storage import open_table
 from connectors.postgres.connection import connect
 from connectors.postgres.replication import has_rows
 from connectors.quality.reconcile import reconcile_source
-from connectors.rebuild import rebuild_checked
-from connectors.source import register_source
 from tests.lake import drain, received
 from tests.schemas.traffic import create_schema, write
 from tests.services import fresh_database, fresh_settings
@@ -59,7 +59,7 @@ def railway(stack_services, tmp_path_factory):
                 drain(settings, source)
                 outcomes += sum((writer.result() for writer in writers), Counter())
             drain(settings, source)
-            contracts = latest_contracts(LakeLayout(settings.lake.root, settings.cdc.source))
+            contracts = latest_contracts(LakeLayout.of(settings))
             # Chance may have left a kind of change out, or have emptied a table.
             for seed in range(100, 110):
                 if not missing_kinds(settings, contracts) and all(has_rows(source, table) for table in contracts):
@@ -86,7 +86,7 @@ def test_tables_are_captured_and_nothing_else(railway):
 
 def test_silver_equals_the_source_after_concurrent_writes(railway):
     assert railway.outcomes["commit"] > railway.outcomes["rollback"] > 0
-    quarantine = open_table(LakeLayout(railway.settings.lake.root, railway.settings.cdc.source).quarantine)
+    quarantine = open_table(LakeLayout.of(railway.settings).quarantine)
     assert quarantine is None or quarantine.to_pyarrow_table()["reason"].to_pylist() == []
     found = reconcile_source(railway.settings)
     assert {str(c.table): c.keys for c in found if c.mismatches} == {}

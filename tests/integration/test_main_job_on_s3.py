@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
+from connectors.cdc.registration import register_source
 from connectors.lake.reader import query_lake
 from connectors.postgres.connection import connect
 from connectors.quality.reconcile import reconcile_source
-from connectors.source import register_source
 from connectors.synthetic import TABLES, fill_shop, hard_cases
 from tests.lake import drain
 from tests.s3 import local_s3

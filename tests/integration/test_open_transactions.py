@@ -5,8 +5,8 @@ from threading import Thread
 import pytest
 from confluent_kafka import Producer
 
+from connectors.cdc.drain import drain_source
 from connectors.debezium.config import topic_name
-from connectors.drain import drain_source
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
@@ -33,14 +33,14 @@ def test_marker_waits_for_what_was_written_before_it(settings, source):
     drain = Thread(target=drain_source, args=[settings], kwargs={"through_lsn": lsn})
     drain.start()
     drain.join(2)
-    through = BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).through
+    through = BronzeLog(LakeLayout.of(settings)).through
     assert drain.is_alive()
     assert through.lsn < lsn
 
     producer.commit_transaction()
     drain.join(60)
     assert not drain.is_alive()
-    assert BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).through.lsn == lsn
+    assert BronzeLog(LakeLayout.of(settings)).through.lsn == lsn
     assert "not shown yet" in [event.get("note") for event in received(settings, "public.item")]
 
 

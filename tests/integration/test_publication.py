@@ -2,12 +2,12 @@
 
 import pytest
 
+from connectors.cdc.registration import check_source, register_source
+from connectors.cdc.sync import sync_source
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.source import check_source, register_source
-from connectors.sync import sync_source
 from tests.definitions import behind
 from tests.lake import differences, drain, registered_source
 
@@ -87,8 +87,8 @@ def test_what_was_missed_until_the_publication_was_as_before_is_found(settings, 
         for statement in UNDONE[what]:
             source.execute(statement.format(publication_name(settings.cdc.source)))
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert {(s.table, s.outcome) for s in report.settled} == {(ITEM, "read anew"), (PART, "read anew")}
-    assert {s.why.split(";")[0] for s in report.settled} == {"publication altered"}
+    assert {(s.table, s.outcome) for s in report.resolved} == {(ITEM, "read anew"), (PART, "read anew")}
+    assert {s.why.split(";")[0] for s in report.resolved} == {"publication altered"}
     assert differences(settings) == {}
     source.execute("UPDATE item SET size = 80 WHERE id = 3; DELETE FROM part WHERE id = 3")
     drain(settings, source)

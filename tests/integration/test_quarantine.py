@@ -5,16 +5,16 @@ import secrets
 import pytest
 from typer.testing import CliRunner
 
-from connectors.drain import drain_source
+from connectors.cdc.drain import drain_source
+from connectors.cdc.merge import merge_table
+from connectors.cdc.registration import register_source
 from connectors.lake.contract_log import latest_contracts, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
-from connectors.merge import merge_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.source import register_source
 from deployments.cli import app
 from tests.lake import as_recorded
 
@@ -27,7 +27,7 @@ def lakehouse(*arguments):
 
 @pytest.mark.usefixtures("environment")
 def test_message_that_can_be_read_by_now_is_replayed_in_its_place(settings):
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     with connect(settings.postgres) as source:
         source.execute("CREATE TABLE item (id int PRIMARY KEY, name text, big text)")
         source.execute("ALTER TABLE item ALTER big SET STORAGE EXTERNAL")

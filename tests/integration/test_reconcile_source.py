@@ -6,12 +6,12 @@ import pytest
 from deltalake import DeltaTable
 from typer.testing import CliRunner
 
+from connectors.cdc.registration import register_source
 from connectors.errors import ConfigurationError, ReconciliationMismatch
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.quality.reconcile import reconcile_source, require_equal
-from connectors.source import register_source
 from deployments.cli import app
 
 DDL = """
@@ -49,7 +49,7 @@ def test_command_drains_compares_and_names_what_is_wrong(source, settings):
     }
     assert found == {"public.orders": (499, 499, 0), "public.log": (2, 2, 0), "sales.nothing": (0, 0, 0)}
 
-    silver = DeltaTable(LakeLayout(settings.lake.root, settings.cdc.source).silver(ORDERS))
+    silver = DeltaTable(LakeLayout.of(settings).silver(ORDERS))
     silver.update(predicate="id = 42", updates={"note": "'corrupted'"})
     result = run("--no-drain")
     assert result.exit_code == 1

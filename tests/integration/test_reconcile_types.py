@@ -15,7 +15,7 @@ from connectors.lake.storage import duckdb_connection
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.quality.canonical import register_macros
 from connectors.quality.comparison import compare_table
-from connectors.reports import TableComparison
+from connectors.quality.reports import TableComparison
 
 INSTANT = pa.timestamp("us", tz="UTC")
 NAN, INFINITY = float("nan"), float("inf")

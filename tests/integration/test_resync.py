@@ -6,20 +6,20 @@ import threading
 import pytest
 from pydantic import SecretStr
 
-from connectors.drain import drain_source
+from connectors.cdc.drain import drain_source
+from connectors.cdc.merge import merge_table
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.registration import register_source
+from connectors.cdc.reports import MergeReport
+from connectors.cdc.resync import read_anew, resync_table
+from connectors.cdc.sync import sync_source
 from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table
-from connectors.merge import merge_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
-from connectors.rebuild import rebuild_checked
-from connectors.reports import MergeReport
-from connectors.resync import read_anew, resync_table
-from connectors.source import register_source
-from connectors.sync import sync_source
 from tests.lake import as_recorded, drain
 
 ITEM, OTHER, LOG = (TableName("public", name) for name in ("item", "other", "log"))
@@ -48,7 +48,7 @@ def mismatches(settings):
 
 
 def test_silver_that_is_wrong_is_right_again_and_stays_so(settings, source):
-    open_table(LakeLayout(settings.lake.root, settings.cdc.source).silver(ITEM)).delete("id > 3")
+    open_table(LakeLayout.of(settings).silver(ITEM)).delete("id > 3")
     assert mismatches(settings) != {}
     stop = threading.Event()
     traffic = threading.Thread(target=change_until, args=(settings.postgres, stop))
@@ -121,7 +121,7 @@ def test_definition_that_changes_before_the_rows_that_were_read_are_merged(setti
     source.execute("DELETE FROM item WHERE id = 1; UPDATE item SET name = 'meanwhile' WHERE id = 2")
     source.execute("VACUUM FULL item")
     source.execute("UPDATE item SET name = 'after' WHERE id = 3")
-    [settled] = sync_source(settings, through_lsn=emit_marker(source)).settled
+    [settled] = sync_source(settings, through_lsn=emit_marker(source)).resolved
     assert (settled.outcome, settled.rows) == ("equal", 499)
     assert mismatches(settings) == {}
 
@@ -134,7 +134,7 @@ def test_comparison_is_exact_while_the_table_is_written_to(settings, source):
     try:
         for _ in range(3):
             source.execute("VACUUM FULL item")
-            outcomes += [s.outcome for s in sync_source(settings, through_lsn=emit_marker(source)).settled]
+            outcomes += [s.outcome for s in sync_source(settings, through_lsn=emit_marker(source)).resolved]
     finally:
         stop.set()
         traffic.join()

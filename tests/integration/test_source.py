@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from connectors.cdc.registration import check_source, register_source, remove_source, source_status
 from connectors.debezium.config import connector_name, publication_name, slot_name, topic_name
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError, ServiceUnavailable, SourceNotReady
@@ -15,7 +16,6 @@ from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import drop_publication, drop_slot, published_tables, read_slot
 from connectors.settings import PostgresSettings, Settings
-from connectors.source import check_source, register_source, remove_source, source_status
 
 WEIRD = TableName('Weird, S.c;h "x" y', 'Täble: a"b.c (d)*')
 
@@ -70,7 +70,7 @@ def test_registering_twice_changes_nothing(source: Settings) -> None:
     assert (first.epoch, second.epoch) == (1, 1)
     assert first.tables == (WEIRD, TableName("public", "Orders"), TableName("public", "orders"))
     assert second.changed == ()
-    assert set(latest_contracts(LakeLayout(source.lake.root, source.cdc.source))) == set(first.tables)
+    assert set(latest_contracts(LakeLayout.of(source))) == set(first.tables)
 
 
 def test_the_snapshot_of_every_table_arrives(source: Settings) -> None:

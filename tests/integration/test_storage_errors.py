@@ -8,15 +8,16 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from connectors.drain import changes_since, drained_batch
+from connectors.cdc.drain import changes_since, drained_batch
+from connectors.cdc.merge import merge_table, pending_tables
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ensure_epoch, latest_contracts, record_contracts
+from connectors.lake.contract_log import latest_contracts, record_contracts
+from connectors.lake.epoch_log import ensure_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
-from connectors.lake.snapshot import pin_silver
 from connectors.lake.storage import read_rows, storage_errors
-from connectors.merge import merge_table, pending_tables
+from connectors.lake.views import pin_silver
 from connectors.settings import LakeSettings
 from tests.crash.proxy import s3_proxy
 from tests.crash.s3_lake import BATCH, SERVER, TABLE, TOPICS, S3Lake, messages

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from connectors.cdc.registration import register_source
+from connectors.cdc.resync import resync_table
 from connectors.debezium.placeholder import recognisable
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table
@@ -14,8 +16,6 @@ from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.types import TYPES, TypeRule, row_name, rule_for
 from connectors.quality.reconcile import reconcile_source
-from connectors.resync import resync_table
-from connectors.source import register_source
 from tests.integration.conftest import fresh_database, fresh_settings
 from tests.lake import drain, open_lake, received
 from tests.values.arrays import ARRAYS, DOMAINS
@@ -114,7 +114,7 @@ def types(stack_services, tmp_path_factory):
         drain(settings, source)
         source.execute("UPDATE by_key SET other = 1; UPDATE by_row SET other = 1")
         drain(settings, source)
-        quarantine = open_table(LakeLayout(settings.lake.root, settings.cdc.source).quarantine)
+        quarantine = open_table(LakeLayout.of(settings).quarantine)
         with open_lake(settings) as lake:
             yield SimpleNamespace(
                 settings=settings,

@@ -3,12 +3,12 @@
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.registration import register_source
+from connectors.cdc.resync import resync_table
 from connectors.debezium.config import NULLS_AS_DEFAULTS
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import rebuild_checked
-from connectors.resync import resync_table
-from connectors.source import register_source
 from tests.lake import differences, drain, open_lake, reconfigure, registered_source
 
 DDL = """
@@ -59,7 +59,7 @@ def test_doubled_keys_are_named_and_rebuilt(settings, source):
     source.execute("INSERT INTO coin SELECT 99999999999999990000::numeric + i, 0 FROM generate_series(1, 5) i")
     drain(settings, source)
     # As an earlier release left it: rounded statistics, and a row twice.
-    silver = DeltaTable(LakeLayout(settings.lake.root, settings.cdc.source).silver(COIN))
+    silver = DeltaTable(LakeLayout.of(settings).silver(COIN))
     rows = silver.to_pyarrow_table()
     silver.alter.set_table_properties({"delta.dataSkippingStatsColumns": "k"})
     write_deltalake(silver, rows, mode="overwrite")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.rebuild import rebuild_checked
+from connectors.cdc.rebuild import rebuild_checked
 from tests.definitions import CASES, at_once, behind, tried
 
 

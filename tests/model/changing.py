@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from connectors.changes.evolution import with_dropped
+from connectors.changes.schema_changes import with_dropped
 from connectors.lake.contract_log import record_contracts
 from connectors.postgres.contracts import ColumnContract
 from tests.model.machine import KeyedSource, KeylessSource

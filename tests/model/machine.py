@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from connectors.changes.order import BEGINNING
-from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import scratch_connection
+from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.model.debezium import Connector
 from tests.model.postgres import KEPT, TOASTED, Database

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.lake.contract_log import (
-    contract_versions,
-    current_epoch,
-    current_life,
-    ensure_epoch,
-    latest_contracts,
-    record_contracts,
-)
+from connectors.lake.contract_log import contract_versions, latest_contracts, record_contracts
+from connectors.lake.epoch_log import current_epoch, current_slot_epoch, ensure_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName
@@ -64,7 +58,7 @@ def test_weird_table_names_come_back_as_they_were(layout: LakeLayout) -> None:
 def test_an_existing_slot_keeps_its_epoch(layout: LakeLayout) -> None:
     first = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=False, identity=HERE, tables=[])
     again = ensure_epoch(layout, slot="lakehouse_shop", slot_exists=True, identity=HERE, tables=[])
-    assert first == again == current_life(layout)
+    assert first == again == current_slot_epoch(layout)
     assert first.epoch == 1
 
 

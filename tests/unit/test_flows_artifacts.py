@@ -4,21 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.changes.evolution import Difference
+from connectors.cdc.contract_check import ContractCheck
+from connectors.cdc.reports import DrainReport, DriftReport, MergeReport, RebuildReport, ReplayReport
+from connectors.cdc.sync import SyncReport
+from connectors.changes.schema_changes import Difference
 from connectors.errors import ContractMismatch
-from connectors.evolution import ContractCheck
 from connectors.postgres.identifiers import TableName
-from connectors.reports import (
-    DrainReport,
-    MergeReport,
-    RebuildReport,
-    ReplayReport,
-    Settlement,
-    SourceLag,
-    TableComparison,
-    TableState,
-)
-from connectors.sync import SyncReport
+from connectors.quality.reports import SourceLag, TableComparison, TableState
 from tasks.artifacts import (
     DbtNode,
     format_lsn,
@@ -63,7 +55,7 @@ def test_drain_page_shows_which_table_failed():
 
 def test_drain_page_shows_whose_definition_changed():
     checked = ContractCheck(0, followed={ORDERS: [Difference("column added", "note")]}, dropped=(ODD,))
-    settled = [Settlement(ORDERS, "read anew", "table rewritten; 2 rows differ", 1234, 2.5)]
+    settled = [DriftReport(ORDERS, "read anew", "table rewritten; 2 rows differ", 1234, 2.5)]
     page = render_drain(SyncReport(drained(), checked, settled, {}), COST)
     assert "| public.orders | column added: note |" in page
     assert "| public.orders | read anew | table rewritten; 2 rows differ | 1,234 | 2.5 |" in page

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,20 @@ def test_no_task_bypasses_the_preset():
     found = all_tasks()
     assert {"drain_source", "merge_table", "build_models"} <= set(found)
     assert {name: bypassed(task) for name, task in found.items() if bypassed(task)} == {}
+
+
+def test_a_task_has_the_signature_of_the_function_that_it_calls():
+    names = {}
+    for file in (ROOT / "tasks").glob("*.py"):
+        for call, name in re.findall(r'@preset_task\([^)]*"(connectors[\w.]*:\w+)"\)\ndef (\w+)', file.read_text()):
+            names[name] = call
+    assert {"merge_table", "rebuild_table", "moved_tables", "measure_freshness"} <= set(names)
+    found = all_tasks()
+    for name, call in names.items():
+        ours, theirs = (inspect.signature(f).parameters for f in (found[name].fn, pkgutil.resolve_name(call)))
+        required = {p for p, parameter in theirs.items() if parameter.default is parameter.empty}
+        assert required <= set(ours) <= set(theirs), name
+        assert [ours[p].kind for p in ours] == [theirs[p].kind for p in ours], name
 
 
 def test_task_with_an_asset_keeps_the_preset():

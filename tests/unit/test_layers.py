@@ -1,6 +1,7 @@
 """Packages keep to their layer, and show one face."""
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -21,12 +22,23 @@ def packages() -> Iterator[str]:
                 yield module.name
 
 
+def modules(package):
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
 @pytest.mark.parametrize("package", list(packages()))
-def test_face_is_importable(package: str) -> None:
+def test_package_shows_one_face(package: str) -> None:
+    # Its names; or, where importing them all would take long, its modules, and then all of them.
     face = importlib.import_module(package)
-    names = getattr(face, "__all__", [])
-    assert len(names) == len(set(names))
-    assert [name for name in names if not hasattr(face, name)] == []
+    assert face.__all__ == sorted(set(face.__all__), key=lambda name: (name.lower() == name, name))
+    exported = [name for name in face.__all__ if name in vars(face) and not inspect.ismodule(vars(face)[name])]
+    assert exported == face.__all__ != [] or (exported == [] and face.__all__ == modules(face) != [])
+
+
+def test_all_packages_are_looked_at() -> None:
+    assert {file.parent for layer in LAYERS for file in (ROOT / layer).rglob("__init__.py")} == {
+        ROOT / package.replace(".", "/") for package in packages()
+    }
 
 
 def test_connectors_work_without_prefect() -> None:

@@ -11,8 +11,8 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import data_files, open_table, scratch_connection
+from connectors.lake.views import pin_table
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.streams.protocol import MESSAGES, RawBatch
 from tests.events import PARTITION, PLACEHOLDER, event, raw_batch

@@ -2,8 +2,8 @@
 
 import pytest
 
+from connectors.cdc.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.errors import CommitConflict, TerminalError
-from connectors.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
 
 TABLES = [TableName("public", name) for name in ("first", "lost_every_race", "broken", "last")]

@@ -1,10 +1,11 @@
 """Which tables wait for a merge."""
 
-from connectors.evolution import ContractCheck
-from connectors.lake.contract_log import ensure_epoch, record_contracts
+from connectors.cdc.contract_check import ContractCheck
+from connectors.cdc.merge import merge_table, pending_tables
+from connectors.lake.contract_log import record_contracts
+from connectors.lake.epoch_log import ensure_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
-from connectors.merge import merge_table, pending_tables
 from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import Settings
@@ -14,7 +15,7 @@ from tests.shop_lake import shop_contracts
 def test_a_table_without_rows_waits_for_nothing_and_can_be_read(tmp_path, monkeypatch):
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
     settings = Settings()
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     record_contracts(layout, shop_contracts(), 0)
     ensure_epoch(
         layout, slot="s", slot_exists=True, identity=ServerIdentity(system_identifier="1", timeline=1), tables=[]

@@ -6,19 +6,20 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from connectors.cdc.merge import merge_table, open_silver
+from connectors.cdc.rebuild import rebuild_silver
+from connectors.cdc.replay import quarantined_messages, replay_table
+from connectors.cdc.retention import purge_silver, trim_bronze
 from connectors.changes.markers import Marker
 from connectors.changes.order import Position
 from connectors.errors import CommitConflict
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ensure_epoch, record_contracts, registered_life
+from connectors.lake.contract_log import record_contracts
+from connectors.lake.epoch_log import ensure_epoch, registered_slot_epoch
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.purge import merged_through, purge_deleted
 from connectors.lake.storage import data_files, open_table, scratch_connection
-from connectors.merge import merge_table, open_silver
 from connectors.postgres.replication import ServerIdentity
-from connectors.quarantine import quarantined_messages, replay_table
-from connectors.rebuild import rebuild_silver
-from connectors.retention import purge_silver, trim_bronze
 from deployments.cli import app
 from tests.events import PLACEHOLDER, event
 from tests.lake import as_recorded
@@ -45,7 +46,7 @@ class Deleting(Source):
         merge_table(self.settings, TABLE, checked=as_recorded(self.settings))
 
     def receive(self, *messages):
-        left_out = registered_life(self.layout).placeholder.encode()
+        left_out = registered_slot_epoch(self.layout).placeholder.encode()
         super().receive(*((key, value.replace(PLACEHOLDER.encode(), left_out), h) for key, value, h in messages))
 
     def purge(self, *, before=TOMORROW, dry_run=False):

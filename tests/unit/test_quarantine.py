@@ -2,20 +2,21 @@
 
 import pytest
 
-from connectors.changes.left_out import UNKNOWN_VALUE
+from connectors.cdc.contract_check import ContractCheck
+from connectors.cdc.merge import merge_table, open_silver, pending_tables
+from connectors.cdc.rebuild import rebuild_silver
+from connectors.cdc.replay import quarantined_messages, rejected_groups, replay_table
 from connectors.changes.markers import Marker
 from connectors.changes.order import Position
+from connectors.changes.toast import UNKNOWN_VALUE
 from connectors.errors import ContractMismatch
-from connectors.evolution import ContractCheck
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import current_life, record_contracts
+from connectors.lake.contract_log import record_contracts
+from connectors.lake.epoch_log import current_slot_epoch
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.replace import replace_rows
 from connectors.lake.storage import open_table
-from connectors.merge import merge_table, open_silver, pending_tables
 from connectors.postgres.types import TYPES
-from connectors.quarantine import quarantined_messages, rejected_groups, replay_table
-from connectors.rebuild import rebuild_silver
 from tests.events import event
 from tests.lake import as_recorded
 from tests.unit.test_merge import KEYED, KEYLESS, row
@@ -38,7 +39,7 @@ class Tried(Source):
     def __init__(self, root, contract=KEYED):
         super().__init__(root, typed(contract, "_int4"))
         self.contract = contract
-        self.kept = current_life(self.layout).placeholder
+        self.kept = current_slot_epoch(self.layout).placeholder
 
     def merge(self, *messages):
         self.receive(*messages)

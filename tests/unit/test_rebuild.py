@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 from deltalake import write_deltalake
 
+from connectors.cdc.merge import merge_table, misleading_tables, open_silver, pending_tables
+from connectors.cdc.rebuild import rebuild_silver
 from connectors.errors import CommitConflict, ConfigurationError
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ensure_epoch, record_contracts
+from connectors.lake.contract_log import record_contracts
+from connectors.lake.epoch_log import ensure_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.lake.silver.replace import replace_rows
 from connectors.lake.storage import open_table
-from connectors.merge import merge_table, misleading_tables, open_silver, pending_tables
 from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import ServerIdentity
-from connectors.rebuild import rebuild_silver
 from connectors.settings import CdcSettings, LakeSettings, Settings
 from tests.events import event, raw_batch
 from tests.lake import as_recorded
@@ -114,6 +115,17 @@ def test_changes_find_rows_that_rounded_statistics_hide(rounded):
 def test_rebuild_leaves_no_rounded_statistics(rounded):
     assert rebuild_silver(rounded.settings, TABLE, checked=as_recorded(rounded.settings)).differing == 0
     assert misleading_tables(rounded.settings) == {}
+
+
+def test_key_of_floats_is_compared_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    key = ColumnContract(name="id", type_name="float8", nullable=False)
+    source = Source(str(tmp_path / "lake"), KEYED.model_copy(update={"columns": (key, *KEYED.columns[1:])}))
+    for n, id_ in enumerate((0.1, "NaN", -0.0)):
+        source.receive(event("c", row(id_, "a", "x"), lsn=10 + n, prev=9))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
+    report = rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
+    assert (report.rows, report.differing) == (3, 0)
 
 
 def test_rebuilt_table_is_the_merged_one(source):

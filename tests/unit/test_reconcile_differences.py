@@ -10,7 +10,7 @@ from connectors.errors import ReconciliationMismatch
 from connectors.postgres.identifiers import TableName
 from connectors.quality.comparison import KeySum, differences
 from connectors.quality.reconcile import require_equal
-from connectors.reports import TableComparison
+from connectors.quality.reports import TableComparison
 
 KEYS = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(st.integers(1, 2), st.integers(0, 1)))
 

@@ -6,19 +6,19 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from connectors.cdc.drain import drained_batch
+from connectors.cdc.merge import merge_table, open_silver
+from connectors.cdc.rebuild import rebuild_silver
+from connectors.cdc.replay import quarantined_messages
+from connectors.cdc.retention import trim_bronze, vacuum_bronze
 from connectors.changes.markers import Marker
-from connectors.drain import drained_batch
 from connectors.errors import TerminalError
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.reader import query_lake
-from connectors.lake.silver.snapshot import record_snapshot
+from connectors.lake.silver.saved_copy import record_snapshot
 from connectors.lake.storage import delete_table, open_table
-from connectors.merge import merge_table, open_silver
 from connectors.postgres.contracts import ColumnContract
-from connectors.quarantine import quarantined_messages
-from connectors.rebuild import rebuild_silver
-from connectors.retention import trim_bronze, vacuum_bronze
 from deployments.cli import app
 from tests.events import PARTITION, event
 from tests.lake import as_recorded

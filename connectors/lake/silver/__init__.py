@@ -2,3 +2,19 @@
 
 `upsert` keeps the current row per key; `history` keeps every image of the rows of a table without a key.
 """
+
+__all__ = [
+    "history",
+    "merge",
+    "overwrite",
+    "pending",
+    "progress",
+    "purge",
+    "replace",
+    "saved_copy",
+    "schema",
+    "settle",
+    "statistics",
+    "stored",
+    "upsert",
+]

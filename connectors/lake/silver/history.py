@@ -12,7 +12,7 @@ from connectors.changes.floor import Floor
 from connectors.changes.order import POSITION, is_below
 from connectors.lake.commits import committing, with_progress
 from connectors.lake.silver.stored import stored_rows
-from connectors.lake.snapshot import exact_groups
+from connectors.lake.views import exact_groups
 from connectors.postgres.identifiers import quote_literal
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)

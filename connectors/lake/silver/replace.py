@@ -10,8 +10,8 @@ from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.statistics import adopt_statistics
 from connectors.lake.silver.stored import stored_rows
-from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import scratch_connection
+from connectors.lake.views import pin_table
 from connectors.postgres.identifiers import quote_identifier
 
 
@@ -23,7 +23,10 @@ def compare_rows(old: SilverTable, new: SilverTable) -> tuple[int, int]:
     """
     contract = new.contract
     # As text, numbers that differ in their sign alone differ.
-    columns = names(f"{c.quoted}{'::VARCHAR' if pa.types.is_floating(c.rule.arrow) else ''}" for c in new.columns.all)
+    columns = names(
+        f"{c.quoted}::VARCHAR AS {c.quoted}" if pa.types.is_floating(c.rule.arrow) else c.quoted
+        for c in new.columns.all
+    )
     keys = names(map(quote_identifier, contract.key))
     distinct = f"count(DISTINCT ({keys}))" if keys else "count(*)"
     ours = f"SELECT {columns} FROM ({pin_table(contract.table, new.uri, new.table).current})"

@@ -4,8 +4,8 @@ import duckdb
 
 from connectors.changes.columns import names
 from connectors.changes.decode import decode_sql
-from connectors.changes.left_out import UNKNOWN_VALUE
 from connectors.changes.order import is_below, is_newer
+from connectors.changes.toast import UNKNOWN_VALUE
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, Rules, quarantined_messages, record_outcomes
 from connectors.lake.silver.merge import SilverTable

@@ -7,8 +7,8 @@ from deltalake import DeltaTable
 
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.order import POSITION, Position, is_below
-from connectors.lake.snapshot import duckdb_columns, typed_rows
 from connectors.lake.storage import data_files
+from connectors.lake.views import duckdb_columns, typed_rows
 
 _TYPES = {"_cdc_epoch": "BIGINT", "_cdc_prev_commit_lsn": "BIGINT", "_cdc_lsn": "BIGINT", "_cdc_op": "VARCHAR"}
 

@@ -11,7 +11,9 @@ from deltalake.table import TableMerger
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.floor import Floor
 from connectors.changes.fold import fold_changes
-from connectors.changes.left_out import (
+from connectors.changes.markers import Marker
+from connectors.changes.order import POSITION, Position, is_below, is_newer
+from connectors.changes.toast import (
     drop_merged,
     has_kept,
     has_moves,
@@ -21,8 +23,6 @@ from connectors.changes.left_out import (
     reject_unknown,
     resolve_moves,
 )
-from connectors.changes.markers import Marker
-from connectors.changes.order import POSITION, Position, is_below, is_newer
 from connectors.lake.commits import commit_progress, committing, with_progress
 from connectors.lake.layout import CDC_COLUMNS
 from connectors.lake.silver.statistics import has_exact_statistics

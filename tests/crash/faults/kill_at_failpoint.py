@@ -1,7 +1,7 @@
 from functools import partial
 
+from connectors.cdc.rebuild import rebuild_checked
 from connectors.failpoints import FAILPOINTS, VARIABLE
-from connectors.rebuild import rebuild_checked
 from tests.crash.fault import CHEAP, Fault
 
 PASSAGES = {"polled": 2, "bronze-committed": 2, "before-group-commit": 1, "silver-replaced": 1}

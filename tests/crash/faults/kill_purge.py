@@ -1,7 +1,7 @@
 import datetime as dt
 from functools import partial
 
-from connectors.retention import purge_silver
+from connectors.cdc.retention import purge_silver
 from tests.crash.fault import CHEAP, Fault
 
 _LATER = dt.datetime.max.replace(tzinfo=dt.UTC)

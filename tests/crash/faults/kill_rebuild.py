@@ -1,6 +1,6 @@
 from functools import partial
 
-from connectors.rebuild import rebuild_checked
+from connectors.cdc.rebuild import rebuild_checked
 from tests.crash.fault import CHEAP, Fault
 
 

@@ -1,7 +1,7 @@
 from functools import partial
 
+from connectors.cdc.registration import register_source
 from connectors.debezium.config import publication_name
-from connectors.source import register_source
 from tests.crash.fault import OUTAGE, Fault
 from tests.crash.source import ALTERED
 

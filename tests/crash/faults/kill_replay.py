@@ -2,9 +2,9 @@ from functools import partial
 
 from confluent_kafka import Producer
 
+from connectors.cdc.contract_check import check_contracts
+from connectors.cdc.replay import replay_table
 from connectors.debezium.config import topic_name
-from connectors.evolution import check_contracts
-from connectors.quarantine import replay_table
 from tests.crash.fault import CHEAP, Fault
 from tests.crash.source import BULK
 

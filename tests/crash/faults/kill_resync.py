@@ -1,6 +1,6 @@
 from functools import partial
 
-from connectors.resync import resync_table
+from connectors.cdc.resync import resync_table
 from tests.crash.fault import OUTAGE, Fault
 
 

@@ -1,8 +1,8 @@
 import datetime as dt
 from functools import partial
 
-from connectors.rebuild import rebuild_checked
-from connectors.retention import trim_bronze
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.retention import trim_bronze
 from tests.crash.fault import CHEAP, Fault
 
 

@@ -10,8 +10,8 @@ from deltalake import Field, write_deltalake
 from connectors.errors import ConfigurationError
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.layout import LakeLayout
-from connectors.lake.snapshot import pin_silver, register_views
 from connectors.lake.storage import duckdb_connection, ensure_table, open_table
+from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName
 from tests.s3 import local_s3

@@ -30,7 +30,7 @@ def limit_name(source: str) -> str:
 
 
 @contextmanager
-def turn_of(source: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+def source_lock(source: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Waits until no other flow is at work on a source; goes on beside it when that takes too long."""
     name = limit_name(source)
     with ExitStack() as turn:

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from connectors.changes.evolution import with_memory
+from connectors.cdc.contract_check import Change
+from connectors.cdc.drain import drain_source
+from connectors.cdc.merge import open_silver
+from connectors.cdc.reports import DriftReport
+from connectors.cdc.resync import resync_table
 from connectors.changes.moment import SourceMoment
+from connectors.changes.schema_changes import with_memory
 from connectors.debezium.config import publication_name, topic_name
-from connectors.drain import drain_source
 from connectors.errors import ContractMismatch, SourceNotReady
-from connectors.evolution import Change
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import (
     contract_versions,
@@ -26,24 +29,22 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.replace import replace_rows
-from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import delete_table
 from connectors.lake.verdicts import Verdict, record_verdict
-from connectors.merge import open_silver
+from connectors.lake.views import pin_table
 from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_snapshot, emit_marker, has_more_rows
 from connectors.quality.comparison import compare_table
 from connectors.quality.reconcile import comparing_connection, one_snapshot, read_visible
-from connectors.reports import Settlement, TableComparison
-from connectors.resync import resync_table
+from connectors.quality.reports import TableComparison
 from connectors.settings import Settings
 
 _NAMED = 3
 
 
-def settle_change(settings: Settings, table: TableName, change: Change) -> Settlement:
+def resolve_drift(settings: Settings, table: TableName, change: Change) -> DriftReport:
     """Finds out whether a table's rows are still those of the source; if not, reads it anew where it is small enough.
 
     Else it stays held, and is not looked at again before its definition changes once more. Killed, it is run again from
@@ -60,27 +61,27 @@ def settle_change(settings: Settings, table: TableName, change: Change) -> Settl
         ServiceUnavailable: A service did not answer in time.
     """
     began = time.monotonic()
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     problem, rows = "", 0
     try:
         if change.answer == "verified":
             found = _compare(settings, table, change.contract)
             if found is None:
-                return Settlement(table, "changed again", str(change), 0, time.monotonic() - began)
+                return DriftReport(table, "changed again", str(change), 0, time.monotonic() - began)
             rows, problem = found.source_rows, _differing(found)
             if not problem:
                 known = contract_versions(layout)[table][-1]
                 record_contracts(layout, [change.contract], change.lsn, beginning=known.beginning)
-                return Settlement(table, "equal", str(change), rows, time.monotonic() - began)
+                return DriftReport(table, "equal", str(change), rows, time.monotonic() - began)
         obstacle = _obstacle(settings, change.contract)
         if obstacle is None:
             rows = resync_table(settings, table).rows
-            return Settlement(table, "read anew", _told(change, problem), rows, time.monotonic() - began)
+            return DriftReport(table, "read anew", _told(change, problem), rows, time.monotonic() - began)
     except (ContractMismatch, SourceNotReady) as error:
         obstacle = error.message
     problem = _told(problem, obstacle)
     record_verdict(layout, Verdict(change.contract, problem))
-    return Settlement(table, "held", _told(change, problem), rows, time.monotonic() - began)
+    return DriftReport(table, "held", _told(change, problem), rows, time.monotonic() - began)
 
 
 def _told(*parts: object) -> str:
@@ -135,7 +136,7 @@ def _as_it_would_be(
     settings: Settings, table: TableName, contract: TableContract, moment: SourceMoment
 ) -> Iterator[SilverTable]:
     """Silver with the columns of a contract and all changes that a moment saw: a copy."""
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     bronze, silver = BronzeLog(layout), open_silver(settings, table)
     known = contract_versions(layout)[table]
     # Killed runs may have left copies. To a run that goes on beside this one, it would be a failure, no wrong result.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.changes.evolution import Answer, Difference, answer_to, differences, with_memory
+from connectors.changes.schema_changes import Answer, Difference, answer_to, differences, with_memory
 from connectors.debezium.checks import stopping_findings
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
@@ -72,7 +72,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
     Raises:
         ServiceUnavailable: The source's database does not answer: what arrived can't be told from a changed type.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     publication = publication_name(settings.cdc.source)
     # Asked first: a change of a table that is in bronze by now is in the catalogue by then.
     batch = BronzeLog(layout).batch

@@ -12,7 +12,7 @@ from connectors.postgres.replication import narrowed_tables, unpublish
 from connectors.settings import Settings
 
 
-def leave_out_stopping(settings: Settings) -> list[TableName]:
+def exclude_unsupported(settings: Settings) -> list[TableName]:
     """Takes tables whose definition Debezium can't take out of the capture; returns which.
 
     They are held until the cause is cured, and `lakehouse source register` reads them anew. What was written to a table
@@ -22,7 +22,7 @@ def leave_out_stopping(settings: Settings) -> list[TableName]:
         ConfigurationError: The source is not registered.
         ServiceUnavailable: The source's database, or Kafka Connect, does not answer.
     """
-    source, layout = settings.cdc.source, LakeLayout(settings.lake.root, settings.cdc.source)
+    source, layout = settings.cdc.source, LakeLayout.of(settings)
     connector, publication = connector_name(source), publication_name(source)
     with connect(settings.postgres) as connection:
         tables = read_tables(connection, registered_versions(layout))

@@ -6,6 +6,7 @@ Old messages of bronze, once a snapshot of silver stands for them; deleted rows 
 import datetime as dt
 from dataclasses import dataclass
 
+from connectors.cdc.merge import open_silver
 from connectors.lake.bronze import BronzeFile, BronzeLog
 from connectors.lake.commits import optimistically
 from connectors.lake.layout import LakeLayout, log_name
@@ -13,8 +14,7 @@ from connectors.lake.quarantine import first_rejected_batch
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.purge import count_deleted, merged_through, purge_deleted
-from connectors.lake.silver.snapshot import record_snapshot, snapshot_batch
-from connectors.merge import open_silver
+from connectors.lake.silver.saved_copy import record_snapshot, snapshot_batch
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
@@ -78,7 +78,7 @@ def trim_bronze(settings: Settings, table: TableName, *, before: dt.date, dry_ru
         ConfigurationError: There is no such table in this source.
         ContractMismatch: Silver has not got the contract's columns yet: drain first.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
 
     def attempt() -> TrimReport:
         bronze, silver = BronzeLog(layout), open_silver(settings, table)
@@ -96,7 +96,7 @@ def trim_bronze(settings: Settings, table: TableName, *, before: dt.date, dry_ru
 
 def vacuum_bronze(settings: Settings) -> int:
     """Deletes the files of messages that were trimmed a week ago or earlier; returns how many."""
-    return BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).vacuum()
+    return BronzeLog(LakeLayout.of(settings)).vacuum()
 
 
 def purge_silver(settings: Settings, table: TableName, *, before: dt.datetime, dry_run: bool = True) -> PurgeReport:
@@ -114,7 +114,7 @@ def purge_silver(settings: Settings, table: TableName, *, before: dt.datetime, d
         CommitConflict: Other writers won every race.
         ConfigurationError: There is no such table in this source.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
 
     def attempt() -> PurgeReport:
         bronze, silver = BronzeLog(layout), open_silver(settings, table)

@@ -4,13 +4,16 @@ A second connector reads the table's rows into the table's own topic and ends. E
 was read: it beats what was committed before that marker, and whatever was committed after it beats the row.
 """
 
+from connectors.cdc.drain import drain_source
+from connectors.cdc.rebuild import rebuild_checked
+from connectors.cdc.reports import RebuildReport
 from connectors.changes.order import Position
 from connectors.debezium.config import connector_config, publication_name, reading_config
 from connectors.debezium.connect import ConnectClient
-from connectors.drain import drain_source
 from connectors.errors import ConfigurationError, SourceNotReady
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import SourceLife, current_life, record_contracts
+from connectors.lake.contract_log import record_contracts
+from connectors.lake.epoch_log import SlotEpoch, current_slot_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import SilverProgress
 from connectors.postgres.catalog import CatalogTable, read_tables
@@ -19,8 +22,6 @@ from connectors.postgres.connection import Connection, connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker, has_rows, published_tables
-from connectors.rebuild import rebuild_checked
-from connectors.reports import RebuildReport
 from connectors.settings import Settings
 
 _READING_SECONDS = 60 * 60
@@ -50,8 +51,8 @@ def read_anew(settings: Settings, table: TableName) -> int:
         SourceNotReady: The table has no key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    life = current_life(layout)
+    layout = LakeLayout.of(settings)
+    life = current_slot_epoch(layout)
     with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
         found = _captured(connection, settings, table)
         if life is None or found is None:
@@ -92,7 +93,7 @@ def _captured(connection: Connection, settings: Settings, table: TableName) -> C
     return next(iter(read_tables(connection, [table], publication=publication)), None)
 
 
-def _read(client: ConnectClient, settings: Settings, table: CatalogTable, life: SourceLife, *, after: int) -> None:
+def _read(client: ConnectClient, settings: Settings, table: CatalogTable, life: SlotEpoch, *, after: int) -> None:
     """Has the table's rows written into its topic."""
     capturing = connector_config(settings, [table], epoch=life.epoch, placeholder=life.placeholder)
     config = reading_config(capturing, settings.cdc.source, table.contract.table, after=after)

@@ -2,13 +2,13 @@
 
 import pytest
 
+from connectors.cdc.registration import register_source, source_status
+from connectors.cdc.sync import sync_source
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import SourceNotReady
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.source import register_source, source_status
-from connectors.sync import sync_source
 from tests.lake import differences, drain, registered_source
 
 DDL = """

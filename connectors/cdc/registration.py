@@ -4,30 +4,28 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from connectors.cdc.contract_check import follow_contracts
+from connectors.cdc.lost_positions import forget_lost_positions
+from connectors.cdc.merge import misleading_tables
+from connectors.cdc.resync import read_anew, require_key
 from connectors.changes.order import BEGINNING
 from connectors.debezium.checks import check_stream
 from connectors.debezium.config import NULLS_AS_DEFAULTS, connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.errors import ConfigurationError, SourceNotReady
-from connectors.evolution import follow_contracts
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import (
     ContractVersion,
-    SourceLife,
     contract_versions,
-    current_epoch,
-    current_life,
-    ensure_epoch,
     latest_versions,
     record_contracts,
     registered_versions,
 )
+from connectors.lake.epoch_log import SlotEpoch, current_epoch, current_slot_epoch, ensure_epoch
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.progress import START, UNREAD, SilverProgress
 from connectors.lake.silver.schema import reading_command
 from connectors.lake.storage import delete_table, open_table
-from connectors.merge import misleading_tables
-from connectors.positions import forget_lost_positions
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
 from connectors.postgres.checks import (
     Finding,
@@ -54,7 +52,6 @@ from connectors.postgres.replication import (
     read_slot,
 )
 from connectors.postgres.type_checks import check_types
-from connectors.resync import read_anew, require_key
 from connectors.settings import Settings
 
 START_SECONDS = 120
@@ -121,7 +118,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         SourceNotReady: The check found errors, or the connector failed.
         ServiceUnavailable: A service did not answer, or the connector did not run in time.
     """
-    source, layout = settings.cdc.source, LakeLayout(settings.lake.root, settings.cdc.source)
+    source, layout = settings.cdc.source, LakeLayout.of(settings)
     connector, slot = connector_name(source), slot_name(source)
     with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
         lsn = current_lsn(connection)
@@ -129,7 +126,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         names = [table.contract.table for table in tables]
         findings = _check(connection, settings, tables)
         require_ready(findings)
-        known = current_life(layout)
+        known = current_slot_epoch(layout)
         life = _life(connection, layout, slot, known, names)
         changed = [f"epoch {life.epoch} began"] if life != known else []
         published = published_tables(connection, publication_name(source)) or []
@@ -224,7 +221,7 @@ def forget_tables(settings: Settings, patterns: Sequence[str], *, dry_run: bool 
     Raises:
         ConfigurationError: None is meant, or one that is captured.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     versions = registered_versions(layout)
     meant = select(patterns, versions)
     captured = [table for table in meant if versions[table].contract.captured]
@@ -293,8 +290,8 @@ def _misleading_statistics(settings: Settings) -> list[Finding]:
 
 
 def _life(
-    connection: Connection, layout: LakeLayout, slot: str, known: SourceLife | None, tables: list[TableName]
-) -> SourceLife:
+    connection: Connection, layout: LakeLayout, slot: str, known: SlotEpoch | None, tables: list[TableName]
+) -> SlotEpoch:
     """The slot's life: the known one if the slot is as it was, a new one if there is no slot."""
     identity = read_identity(connection)
     exists = read_slot(connection, slot) is not None
@@ -339,10 +336,10 @@ def _end_others(layout: LakeLayout, names: Collection[TableName], lsn: int) -> l
 
 
 def _record_anew(
-    settings: Settings, contracts: list[TableContract], known: SourceLife | None, life: SourceLife, lsn: int
+    settings: Settings, contracts: list[TableContract], known: SlotEpoch | None, life: SlotEpoch, lsn: int
 ) -> list[str]:
     """Records the contracts with which a life of the slot begins, right before its snapshot."""
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     start, changed = START, []
     if known is not None:
         lost = forget_lost_positions(settings, [contract.table for contract in contracts])

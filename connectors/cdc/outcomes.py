@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from connectors.cdc.reports import ReplayReport
 from connectors.errors import LakehouseError, TerminalError
 from connectors.postgres.identifiers import TableName
 
@@ -58,6 +59,20 @@ def require_all(outcomes: Mapping[TableName, Report | Exception], *, done: str) 
             tables=tuple(failed),
         ) from ExceptionGroup("it failed for some tables", list(failed.values()))
     return succeeded(outcomes)
+
+
+def require_none_rejected(reports: Iterable[ReplayReport]) -> None:
+    """Does nothing if every message was settled.
+
+    Raises:
+        TerminalError: Messages are still rejected.
+    """
+    left = {str(report.table): report.rejected for report in reports if report.rejected}
+    if left:
+        raise TerminalError(
+            f"{sum(left.values())} messages can't be read yet: {', '.join(f'{n} of {t}' for t, n in left.items())}",
+            hint="`lakehouse quarantine show TABLE` says why; `lakehouse resync TABLE` reads the rows as they are now",
+        )
 
 
 def _reason(table: TableName, error: Exception) -> str:

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
+from connectors.cdc.outcomes import failures, one_by_one, require_all, succeeded
+from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.errors import ServiceUnavailable
-from connectors.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.postgres.identifiers import TableName
-from connectors.reports import DrainReport, MergeReport, Settlement
 from connectors.settings import Settings
 
 if TYPE_CHECKING:
-    from connectors.evolution import ContractCheck  # takes long, and only its type is needed
+    from connectors.cdc.contract_check import ContractCheck  # takes long, and only its type is needed
 
 Outcomes = dict[TableName, MergeReport | Exception]
 
@@ -24,14 +25,14 @@ class SyncReport:
     Attributes:
         drained: What was brought into bronze.
         checked: What the source's catalogue says of the tables.
-        settled: What came of tables that had to be compared with their source, or read anew.
+        resolved: What came of tables that had to be compared with their source, or read anew.
         outcomes: Of each table that had something pending, the report of its merge or why it failed; and why those are
             held that had nothing.
     """
 
     drained: DrainReport
     checked: "ContractCheck"
-    settled: Sequence[Settlement]
+    resolved: Sequence[DriftReport]
     outcomes: Outcomes
 
     def merged(self) -> list[MergeReport]:
@@ -43,42 +44,47 @@ class SyncReport:
         return require_all(self.outcomes, done="merged")
 
 
+def _step(name: str) -> Callable[..., Any]:
+    """A function of this package, imported when it is called: what only looks at a flow needs none of them."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return resolve_name(f"connectors.cdc.{name}")(*args, **kwargs)
+
+    return call
+
+
 @dataclass(frozen=True)
 class Steps:
-    """The steps of a drain: functions of `connectors`, or what calls them for somebody who wants to see or retry them.
+    """The steps of a drain. To observe or retry one, replace it by a function that calls it.
 
     Attributes:
-        leave_out: `connectors.leave_out.leave_out_stopping`.
-        drain: `connectors.drain.drain_source`.
-        check: `connectors.evolution.check_contracts`.
-        settle: `connectors.settle.settle_change`.
-        find_pending: `connectors.merge.pending_tables`.
-        merge: `connectors.merge.merge_table`.
+        exclude: `connectors.cdc.exclusion.exclude_unsupported`.
+        drain: `connectors.cdc.drain.drain_source`.
+        check: `connectors.cdc.contract_check.check_contracts`.
+        resolve: `connectors.cdc.drift.resolve_drift`.
+        find_pending: `connectors.cdc.merge.pending_tables`.
+        merge: `connectors.cdc.merge.merge_table`.
     """
 
-    leave_out: Callable[[Settings], Sequence[TableName]]
+    exclude: Callable[[Settings], Sequence[TableName]]
     drain: Callable[..., DrainReport]
     check: Callable[[Settings], "ContractCheck"]
-    settle: Callable[..., Settlement]
+    resolve: Callable[..., DriftReport]
     find_pending: Callable[[Settings], Sequence[TableName]]
     merge: Callable[..., MergeReport]
 
-    @classmethod
-    def plain(cls) -> Self:
-        """The functions themselves."""
-        from connectors import drain, evolution, leave_out, merge, settle  # noqa: PLC0415 - start-up of others' steps
 
-        return cls(
-            leave_out=leave_out.leave_out_stopping,
-            drain=drain.drain_source,
-            check=evolution.check_contracts,
-            settle=settle.settle_change,
-            find_pending=merge.pending_tables,
-            merge=merge.merge_table,
-        )
+PLAIN = Steps(
+    exclude=_step("exclusion:exclude_unsupported"),
+    drain=_step("drain:drain_source"),
+    check=_step("contract_check:check_contracts"),
+    resolve=_step("drift:resolve_drift"),
+    find_pending=_step("merge:pending_tables"),
+    merge=_step("merge:merge_table"),
+)
 
 
-def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: Steps | None = None) -> SyncReport:
+def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: Steps = PLAIN) -> SyncReport:
     """Runs the steps of a drain, in the one order that is right.
 
     A table that can't be merged does not hold up the tables behind it, whatever the reason.
@@ -92,18 +98,17 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
         PositionLost: The stream no longer holds what is to be read next.
         ServiceUnavailable: Stream, storage or source did not answer, or the marker did not arrive.
     """
-    steps = steps or Steps.plain()
     # First: if a table stops the source, no marker arrives. Bronze can go on without the source; what is missing then,
     # the check says.
     with suppress(ServiceUnavailable):
-        steps.leave_out(settings)
+        steps.exclude(settings)
     drained = steps.drain(settings, through_lsn=through_lsn)
     checked = steps.check(settings)
     changed = checked.changed
-    settled = one_by_one(changed, lambda table: steps.settle(settings, table, changed[table]))
-    if settled:
+    resolved = one_by_one(changed, lambda table: steps.resolve(settings, table, changed[table]))
+    if resolved:
         again = steps.check(settings)
         checked = replace(again, followed={**checked.followed, **again.followed})
     outcomes = one_by_one(steps.find_pending(settings), lambda table: steps.merge(settings, table, checked=checked))
     # A table that is held is said to be, also where nothing of it is pending.
-    return SyncReport(drained, checked, succeeded(settled), {**checked.held, **outcomes, **failures(settled)})
+    return SyncReport(drained, checked, succeeded(resolved), {**checked.held, **outcomes, **failures(resolved)})

@@ -6,8 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from deltalake.exceptions import DeltaError
 
+from connectors.cdc.contract_check import ContractCheck, check_contracts
+from connectors.cdc.merge import merge_table, open_silver
+from connectors.cdc.reports import RebuildReport
 from connectors.errors import CommitConflict, SourceNotReady
-from connectors.evolution import ContractCheck, check_contracts
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
@@ -16,12 +18,10 @@ from connectors.lake.quarantine import Rules
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import UNREAD, SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
+from connectors.lake.silver.saved_copy import restore_snapshot
 from connectors.lake.silver.settle import settle_rejected
-from connectors.lake.silver.snapshot import restore_snapshot
 from connectors.lake.storage import delete_table, open_table
-from connectors.merge import merge_table, open_silver
 from connectors.postgres.identifiers import TableName
-from connectors.reports import RebuildReport
 from connectors.settings import Settings
 
 _ATTEMPTS = 5
@@ -51,8 +51,8 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
         SourceNotReady: The table's rows were not all read yet.
     """
     began = time.monotonic()
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    silver, rules = open_silver(settings, table), rules_of_now(layout, table)
+    layout = LakeLayout.of(settings)
+    silver, rules = open_silver(settings, table), current_rules(layout, table)
     beside = layout.rebuild(table)
     trimmed = BronzeLog(layout).trimmed(table)
     _discard_stale(silver, beside, trimmed=trimmed)
@@ -79,7 +79,7 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
     return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
 
 
-def rules_of_now(layout: LakeLayout, table: TableName) -> Rules:
+def current_rules(layout: LakeLayout, table: TableName) -> Rules:
     """Returns by what messages of a table are read now."""
     try:
         release = version("lakehouse-flows")

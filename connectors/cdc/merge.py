@@ -2,20 +2,21 @@
 
 import time
 
+from connectors.cdc.contract_check import ContractCheck
+from connectors.cdc.reports import MergeReport
 from connectors.changes.columns import columns_of
 from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, TerminalError
-from connectors.evolution import ContractCheck
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import ContractVersion, SourceLife, registered_life, registered_versions
+from connectors.lake.contract_log import ContractVersion, registered_versions
+from connectors.lake.epoch_log import SlotEpoch, registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.statistics import misleading_columns
 from connectors.lake.storage import open_table
 from connectors.postgres.identifiers import TableName
-from connectors.reports import MergeReport
 from connectors.settings import Settings
 
 _MERGE_ATTEMPTS = 5
@@ -27,10 +28,10 @@ def pending_tables(settings: Settings) -> list[TableName]:
     Every captured table is in silver afterwards: one that has no rows yet can be read, too. Of a table that is captured
     no more, the last changes may still arrive.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     bronze = BronzeLog(layout)
     files = bronze.files()
-    life = registered_life(layout)
+    life = registered_slot_epoch(layout)
     pending = []
     for table, version in registered_versions(layout).items():
         if not version.contract.captured and open_table(layout.silver(table)) is None:
@@ -44,7 +45,7 @@ def pending_tables(settings: Settings) -> list[TableName]:
 
 def misleading_tables(settings: Settings) -> dict[TableName, list[str]]:
     """Returns the tables with files whose statistics may be wrong, and of which columns: a rebuild mends them."""
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     found = {}
     for table, version in registered_versions(layout).items():
         uri = layout.silver(table)
@@ -60,8 +61,8 @@ def open_silver(settings: Settings, table: TableName, *, at: str | None = None) 
     Raises:
         ConfigurationError: There is no such table in this source.
     """
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    return _silver(layout, _version(layout, table), registered_life(layout), at=at)
+    layout = LakeLayout.of(settings)
+    return _silver(layout, _version(layout, table), registered_slot_epoch(layout), at=at)
 
 
 def merge_table(
@@ -83,8 +84,8 @@ def merge_table(
     began = time.monotonic()
     if table in checked.held:
         raise checked.held[table]
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    version, life = _version(layout, table), registered_life(layout)
+    layout = LakeLayout.of(settings)
+    version, life = _version(layout, table), registered_slot_epoch(layout)
     silver = _silver(layout, version, life, at=into)
     changes = rejected = 0
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
@@ -119,7 +120,7 @@ def merge_table(
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
 
 
-def _floor(version: ContractVersion, life: SourceLife, bronze: BronzeLog) -> Position:
+def _floor(version: ContractVersion, life: SlotEpoch, bronze: BronzeLog) -> Position:
     """Returns the position behind which all rows of a table were read, if all of that is in bronze.
 
     A table that was empty then has no event that says so.
@@ -139,7 +140,7 @@ def _version(layout: LakeLayout, table: TableName) -> ContractVersion:
     return version
 
 
-def _silver(layout: LakeLayout, version: ContractVersion, life: SourceLife, *, at: str | None = None) -> SilverTable:
+def _silver(layout: LakeLayout, version: ContractVersion, life: SlotEpoch, *, at: str | None = None) -> SilverTable:
     return SilverTable(
         layout,
         version.contract,

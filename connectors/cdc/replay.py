@@ -5,23 +5,22 @@ whatever can be read now is read in its place, by a rebuild of its table.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.changes.left_out import UNKNOWN_VALUE
-from connectors.errors import TerminalError
-from connectors.evolution import ContractCheck
+from connectors.cdc.contract_check import ContractCheck
+from connectors.cdc.merge import open_silver
+from connectors.cdc.rebuild import current_rules, rebuild_silver
+from connectors.cdc.reports import ReplayReport
+from connectors.changes.toast import UNKNOWN_VALUE
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, open_quarantine, record_outcomes
 from connectors.lake.silver.settle import judge_rejected
 from connectors.lake.storage import scratch_connection
-from connectors.merge import open_silver
 from connectors.postgres.identifiers import TableName
-from connectors.rebuild import rebuild_silver, rules_of_now
-from connectors.reports import ReplayReport
 from connectors.settings import Settings
 
 
@@ -97,7 +96,7 @@ def rejected_tables(settings: Settings, patterns: Sequence[str]) -> list[TableNa
     Raises:
         ConfigurationError: The source is not registered, or no captured table is meant.
     """
-    chosen = captured_tables(LakeLayout(settings.lake.root, settings.cdc.source), patterns)
+    chosen = captured_tables(settings, patterns)
     rejected = {group.table for group in rejected_groups(settings)}
     return [table for table in chosen if str(table) in rejected]
 
@@ -145,24 +144,10 @@ def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck
     return ReplayReport(table, replayed, superseded, rejected, time.monotonic() - began)
 
 
-def require_none_rejected(reports: Iterable[ReplayReport]) -> None:
-    """Does nothing if every message was settled.
-
-    Raises:
-        TerminalError: Messages are still rejected.
-    """
-    left = {str(report.table): report.rejected for report in reports if report.rejected}
-    if left:
-        raise TerminalError(
-            f"{sum(left.values())} messages can't be read yet: {', '.join(f'{n} of {t}' for t, n in left.items())}",
-            hint="`lakehouse quarantine show TABLE` says why; `lakehouse resync TABLE` reads the rows as they are now",
-        )
-
-
 def _try_alone(settings: Settings, table: TableName) -> bool:
     """Whether no rejected message can be read by now; then records why not."""
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
-    silver, rules = open_silver(settings, table), rules_of_now(layout, table)
+    layout = LakeLayout.of(settings)
+    silver, rules = open_silver(settings, table), current_rules(layout, table)
     with scratch_connection(layout.root) as connection:
         judge_rejected(connection, layout, silver)
         open_quarantine(connection, layout)
@@ -189,7 +174,7 @@ def _outcomes(settings: Settings, table: TableName) -> dict[tuple[Any, ...], str
 
 
 def _query(settings: Settings, sql: str, **parameters: str | int) -> list[tuple[Any, ...]]:
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     with scratch_connection(layout.root) as connection:
         open_quarantine(connection, layout)
         return connection.execute(sql, parameters).fetchall()

@@ -10,17 +10,18 @@ from collections.abc import Mapping
 from contextlib import closing
 from threading import Event
 
+from connectors.cdc.reports import DrainReport
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import registered_life, registered_versions
+from connectors.lake.contract_log import registered_versions
+from connectors.lake.epoch_log import registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.reports import DrainReport
 from connectors.settings import Settings
 from connectors.streams import ChangeStream, Positions, open_stream
 
@@ -40,9 +41,9 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
         ServiceUnavailable: Stream or storage did not answer, or the marker did not arrive.
     """
     began = time.monotonic()
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     tables = {topic_name(layout.source, table): log_name(table) for table in registered_versions(layout)}
-    epoch = registered_life(layout).epoch
+    epoch = registered_slot_epoch(layout).epoch
     bronze = BronzeLog(layout)
     with closing(open_stream(settings)) as stream:
         if through_lsn is None and _has_several(stream.end_positions(), tables):
@@ -56,23 +57,27 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began, bronze.version)
 
 
+def mark_source(settings: Settings) -> int:
+    """Writes a marker to the source's log; a drain through it has drained everything committed before."""
+    with connect(settings.postgres) as connection:
+        return emit_marker(connection)
+
+
 def drained_batch(settings: Settings) -> int:
     """Returns the number of the newest batch in bronze, zero in an empty lake."""
-    return BronzeLog(LakeLayout(settings.lake.root, settings.cdc.source)).batch
+    return BronzeLog(LakeLayout.of(settings)).batch
 
 
 def changes_since(settings: Settings, batch: int) -> dict[TableName, int]:
     """Returns how many change events bronze received of each table after a batch."""
-    layout = LakeLayout(settings.lake.root, settings.cdc.source)
+    layout = LakeLayout.of(settings)
     counts = BronzeLog(layout).count_events(after_batch=batch)
     return {table: counts.get(log_name(table), 0) for table in registered_versions(layout)}
 
 
 def moved_since(settings: Settings, batch: int) -> set[TableName]:
     """Drains what is committed by now; returns the tables of which change events came after a batch."""
-    with connect(settings.postgres) as connection:
-        lsn = emit_marker(connection)
-    drain_source(settings, through_lsn=lsn)
+    drain_source(settings, through_lsn=mark_source(settings))
     return {table for table, count in changes_since(settings, batch).items() if count}
 
 

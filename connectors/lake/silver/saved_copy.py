@@ -11,8 +11,8 @@ from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.schema import held
-from connectors.lake.snapshot import pin_table
 from connectors.lake.storage import ensure_table, open_table
+from connectors.lake.views import pin_table
 from connectors.postgres.identifiers import TableName
 
 

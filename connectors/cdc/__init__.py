@@ -1,0 +1,19 @@
+"""The operations of change data capture: drain, merge, and what registers, repairs and retires a table."""
+
+__all__ = [
+    "contract_check",
+    "drain",
+    "drift",
+    "exclusion",
+    "lost_positions",
+    "merge",
+    "outcomes",
+    "rebuild",
+    "reconciliation",
+    "registration",
+    "replay",
+    "reports",
+    "resync",
+    "retention",
+    "sync",
+]
