@@ -10,7 +10,6 @@ from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, contract_versions, newest_version, record_contracts
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.schema import held
 from connectors.lake.verdicts import Verdict, read_verdicts
 from connectors.postgres.catalog import CatalogTable, find_renamed, read_tables
@@ -87,7 +86,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
     unread = {
         name: held(known[-1].contract, "it was added, and its rows were not read yet", command=_REGISTER)
         for name, known in versions.items()
-        if known[-1].beginning == UNREAD
+        if known[-1].baseline.is_pending
     }
     followed, changed = follow_contracts(layout, versions, contracts, lsn)
     verdicts = read_verdicts(layout) if changed else {}
@@ -166,7 +165,7 @@ def follow_contracts(
         kept = newest_version(versions[contract.table]).contract.columns
         change = Change(now, lsn, differences(known.contract, now, kept=[c.name for c in kept]))
         if change.answer == "followed":
-            record_contracts(layout, [now], lsn, beginning=known.beginning)
+            record_contracts(layout, [now], lsn, baseline=known.baseline)
             followed[contract.table] = list(change.found)
         else:
             changed[contract.table] = change

@@ -26,9 +26,10 @@ from connectors.lake.contract_log import (
     record_contracts,
 )
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.replace import replace_rows
+from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import delete_table
 from connectors.lake.verdicts import Verdict, record_verdict
 from connectors.lake.views import pin_table
@@ -71,7 +72,7 @@ def resolve_drift(settings: Settings, table: TableName, change: Change) -> Drift
             rows, problem = found.source_rows, _differing(found)
             if not problem:
                 known = contract_versions(layout)[table][-1]
-                record_contracts(layout, [change.contract], change.lsn, beginning=known.beginning)
+                record_contracts(layout, [change.contract], change.lsn, baseline=known.baseline)
                 return DriftReport(table, "equal", str(change), rows, time.monotonic() - began)
         obstacle = _obstacle(settings, change.contract)
         if obstacle is None:
@@ -145,20 +146,18 @@ def _as_it_would_be(
         layout,
         newest_version([*known, replace(known[-1], contract=contract)]).contract,
         placeholder=silver.placeholder,
-        beginning=silver.beginning,
-        read_until=silver.read_until,
+        baseline=silver.baseline,
         uri=f"{layout.trial(table)}/{uuid.uuid4().hex}",
-        seen_by=moment,
     )
     try:
         # Else all that counts was read since silver was merged last.
-        if silver.progress.floor >= silver.beginning.floor:
+        if silver.progress.low_watermark >= silver.baseline.position:
             replace_rows(trial, silver)
             trial.reload()
         partitions = bronze.partitions(topic_name(layout.source, table))
         for _ in merge_pending(
             bronze,
-            trial,
+            SilverMerge(trial, seen_by=moment),
             partitions=partitions,
             up_to_batch=bronze.batch,
             rows=settings.cdc.slice_rows,

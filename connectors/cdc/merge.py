@@ -12,9 +12,10 @@ from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, registered_versions
 from connectors.lake.epoch_log import SlotEpoch, registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
-from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.statistics import misleading_columns
+from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import open_table
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
@@ -31,14 +32,15 @@ def pending_tables(settings: Settings) -> list[TableName]:
     layout = LakeLayout.of(settings)
     bronze = BronzeLog(layout)
     files = bronze.files()
-    life = registered_slot_epoch(layout)
+    slot_epoch = registered_slot_epoch(layout)
     pending = []
     for table, version in registered_versions(layout).items():
         if not version.contract.captured and open_table(layout.silver(table)) is None:
             continue
-        silver = _silver(layout, version, life)
+        silver = _silver(layout, version, slot_epoch)
         newest = max((f.last_batch for f in files.get(log_name(table), ())), default=0)
-        if silver.batch < newest or silver.lacks_columns or silver.progress.floor < _floor(version, life, bronze):
+        low_watermark = _low_watermark(version, slot_epoch, bronze)
+        if silver.batch < newest or silver.lacks_columns or silver.progress.low_watermark < low_watermark:
             pending.append(table)
     return pending
 
@@ -85,8 +87,9 @@ def merge_table(
     if table in checked.held:
         raise checked.held[table]
     layout = LakeLayout.of(settings)
-    version, life = _version(layout, table), registered_slot_epoch(layout)
-    silver = _silver(layout, version, life, at=into)
+    version, slot_epoch = _version(layout, table), registered_slot_epoch(layout)
+    silver = _silver(layout, version, slot_epoch, at=into)
+    merge = SilverMerge(silver)
     changes = rejected = 0
     for attempt in range(1, _MERGE_ATTEMPTS + 1):
         bronze = BronzeLog(layout)
@@ -100,7 +103,7 @@ def merge_table(
             up_to_batch = min(bronze.batch, checked.up_to_batch)
             for report in merge_pending(
                 bronze,
-                silver,
+                merge,
                 partitions=bronze.partitions(topic_name(layout.source, table)),
                 up_to_batch=up_to_batch,
                 rows=settings.cdc.slice_rows,
@@ -109,9 +112,9 @@ def merge_table(
                 changes, rejected = changes + report.changes, rejected + report.rejected
             if silver.lacks_columns:
                 silver.adopt_columns()
-            floor = _floor(version, life, bronze)
-            if up_to_batch == bronze.batch and silver.progress.floor < floor:
-                silver.raise_floor(floor)
+            low_watermark = _low_watermark(version, slot_epoch, bronze)
+            if up_to_batch == bronze.batch and silver.progress.low_watermark < low_watermark:
+                merge.raise_low_watermark(low_watermark)
             break
         except CommitConflict:
             if attempt == _MERGE_ATTEMPTS:
@@ -120,15 +123,16 @@ def merge_table(
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
 
 
-def _floor(version: ContractVersion, life: SlotEpoch, bronze: BronzeLog) -> Position:
+def _low_watermark(version: ContractVersion, slot_epoch: SlotEpoch, bronze: BronzeLog) -> Position:
     """Returns the position behind which all rows of a table were read, if all of that is in bronze.
 
     A table that was empty then has no event that says so.
     """
-    floor = version.beginning.floor if bronze.through >= version.read_until else BEGINNING
-    if life.epoch == bronze.through.epoch and version.contract.table in life.tables:
-        floor = max(floor, BEGINNING._replace(epoch=life.epoch))
-    return floor
+    baseline = version.baseline
+    low_watermark = baseline.position if bronze.through >= baseline.complete_at else BEGINNING
+    if slot_epoch.epoch == bronze.through.epoch and version.contract.table in slot_epoch.tables:
+        low_watermark = max(low_watermark, BEGINNING._replace(epoch=slot_epoch.epoch))
+    return low_watermark
 
 
 def _version(layout: LakeLayout, table: TableName) -> ContractVersion:
@@ -140,12 +144,13 @@ def _version(layout: LakeLayout, table: TableName) -> ContractVersion:
     return version
 
 
-def _silver(layout: LakeLayout, version: ContractVersion, life: SlotEpoch, *, at: str | None = None) -> SilverTable:
+def _silver(
+    layout: LakeLayout, version: ContractVersion, slot_epoch: SlotEpoch, *, at: str | None = None
+) -> SilverTable:
     return SilverTable(
         layout,
         version.contract,
-        placeholder=life.placeholder,
-        beginning=version.beginning,
-        read_until=version.read_until,
+        placeholder=slot_epoch.placeholder,
+        baseline=version.baseline,
         uri=at,
     )

@@ -15,11 +15,11 @@ from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import Rules
-from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.progress import UNREAD, SilverProgress
+from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
 from connectors.lake.silver.saved_copy import restore_snapshot
 from connectors.lake.silver.settle import settle_rejected
+from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import delete_table, open_table
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
@@ -90,9 +90,9 @@ def current_rules(layout: LakeLayout, table: TableName) -> Rules:
 
 def _require_rows(new: SilverTable) -> None:
     table = new.contract.table
-    if new.beginning == UNREAD:
+    if new.baseline.is_pending:
         raise SourceNotReady(f"the rows of {table} were not read yet", hint="run `lakehouse source register`")
-    if new.awaits_rows:
+    if new.awaits_resync:
         raise SourceNotReady(
             f"the rows of {table} that were read anew are not all in bronze yet", hint="run `lakehouse drain` first"
         )
@@ -109,7 +109,7 @@ def _discard_stale(silver: SilverTable, beside: str, *, trimmed: int) -> None:
     if left is None:
         return
     progress = SilverProgress.of(left)
-    began_elsewhere = progress is not None and progress.floor < silver.beginning.floor
+    began_elsewhere = progress is not None and progress.low_watermark < silver.baseline.position
     lacks_batches = progress is not None and progress.batch < trimmed
     if (
         began_elsewhere

@@ -23,7 +23,7 @@ from connectors.lake.contract_log import (
 )
 from connectors.lake.epoch_log import SlotEpoch, current_epoch, current_slot_epoch, ensure_epoch
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.progress import START, UNREAD, SilverProgress
+from connectors.lake.silver.baseline import FIRST_EVENT, PENDING, Baseline, BaselineKind
 from connectors.lake.silver.schema import reading_command
 from connectors.lake.storage import delete_table, open_table
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
@@ -127,27 +127,27 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         findings = _check(connection, settings, tables)
         require_ready(findings)
         known = current_slot_epoch(layout)
-        life = _life(connection, layout, slot, known, names)
-        changed = [f"epoch {life.epoch} began"] if life != known else []
+        slot_epoch = _life(connection, layout, slot, known, names)
+        changed = [f"epoch {slot_epoch.epoch} began"] if slot_epoch != known else []
         published = published_tables(connection, publication_name(source)) or []
         versions = contract_versions(layout)
         unseen = [table for table in names if table not in published or not _is_captured(versions.get(table))]
-        if life == known:
+        if slot_epoch == known:
             _require_keys(connection, [table.contract for table in tables if table.contract.table in unseen])
         is_published_anew = ensure_publication(connection, publication_name(source), names)
         # Read once more: with what the publication says of them.
         tables = read_tables(connection, names, publication=publication_name(source))
         contracts = [table.contract for table in tables]
-        if life == known:
+        if slot_epoch == known:
             changed += _record_changes(layout, contracts, unseen, lsn)
         else:
-            changed += _record_anew(settings, contracts, known, life, lsn)
+            changed += _record_anew(settings, contracts, known, slot_epoch, lsn)
         changed += _end_others(layout, names, lsn)
         if is_published_anew:
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
-        config = connector_config(settings, tables, epoch=life.epoch, placeholder=life.placeholder)
+        config = connector_config(settings, tables, epoch=slot_epoch.epoch, placeholder=slot_epoch.placeholder)
         repairs = _replaced_nulls(client.config(connector), [t for t in tables if t.contract.table in published])
-        if _apply(client, connector, config, anew=life != known):
+        if _apply(client, connector, config, anew=slot_epoch != known):
             changed.append(f"connector {connector} started")
         client.wait_until(
             connector,
@@ -156,13 +156,13 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
             timeout=timeout,
         )
     for table, version in latest_versions(layout).items():
-        if version.beginning == UNREAD and table in names:
+        if version.baseline.is_pending and table in names:
             read_anew(settings, table)
             changed.append(f"rows of {table} were read")
     warnings = [finding for finding in findings if finding.severity == "warning"]
     return Registration(
         connector=connector,
-        epoch=life.epoch,
+        epoch=slot_epoch.epoch,
         tables=tuple(names),
         changed=tuple(changed),
         warnings=(*warnings, *repairs, *_misleading_statistics(settings)),
@@ -292,10 +292,10 @@ def _misleading_statistics(settings: Settings) -> list[Finding]:
 def _life(
     connection: Connection, layout: LakeLayout, slot: str, known: SlotEpoch | None, tables: list[TableName]
 ) -> SlotEpoch:
-    """The slot's life: the known one if the slot is as it was, a new one if there is no slot."""
+    """The slot epoch: the known one if the slot is as it was, a new one if there is no slot."""
     identity = read_identity(connection)
     exists = read_slot(connection, slot) is not None
-    if exists and (known is None or not known.is_of(slot, identity)):
+    if exists and (known is None or not known.covers(slot, identity)):
         raise SourceNotReady(
             f"replication slot {slot} exists, but it is not the one that the lake at {layout.root} knows",
             hint="if another lake uses it, choose another LAKEHOUSE_CDC__SOURCE; if it is left over from an earlier "
@@ -316,7 +316,7 @@ def _record_changes(layout: LakeLayout, contracts: list[TableContract], unseen: 
     added, known = ([c for c in contracts if (c.table in unseen) is wanted] for wanted in (True, False))
     # A table that changed so that silver can't follow keeps its contract, and is held.
     followed, _ = follow_contracts(layout, contract_versions(layout), known, lsn)
-    record_contracts(layout, added, lsn, beginning=UNREAD, again=True)
+    record_contracts(layout, added, lsn, baseline=PENDING, force=True)
     return [f"contract of {table} recorded" for table in (*followed, *(contract.table for contract in added))]
 
 
@@ -330,23 +330,24 @@ def _end_others(layout: LakeLayout, names: Collection[TableName], lsn: int) -> l
     for table, versions in sorted(contract_versions(layout).items()):
         if _is_captured(versions) and table not in names:
             contract = versions[-1].contract.model_copy(update={"captured": False})
-            record_contracts(layout, [contract], lsn, beginning=versions[-1].beginning)
+            record_contracts(layout, [contract], lsn, baseline=versions[-1].baseline)
             ended.append(f"{table} is captured no more; its silver stays until `lakehouse source forget {table}`")
     return ended
 
 
 def _record_anew(
-    settings: Settings, contracts: list[TableContract], known: SlotEpoch | None, life: SlotEpoch, lsn: int
+    settings: Settings, contracts: list[TableContract], known: SlotEpoch | None, slot_epoch: SlotEpoch, lsn: int
 ) -> list[str]:
-    """Records the contracts with which a life of the slot begins, right before its snapshot."""
+    """Records the contracts with which a slot epoch begins, right before its snapshot."""
     layout = LakeLayout.of(settings)
-    start, changed = START, []
+    baseline, changed = FIRST_EVENT, []
     if known is not None:
         lost = forget_lost_positions(settings, [contract.table for contract in contracts])
         changed = [f"{p.topic}[{p.partition}] is read on, although messages of it were lost" for p in lost]
         # All rows are read anew: what bronze holds from before may be of other columns.
-        start = SilverProgress(BronzeLog(layout).batch, BEGINNING._replace(epoch=life.epoch))
-    recorded = record_contracts(layout, contracts, lsn, beginning=start)
+        first = BEGINNING._replace(epoch=slot_epoch.epoch)
+        baseline = Baseline(BaselineKind.SNAPSHOT, BronzeLog(layout).batch, first)
+    recorded = record_contracts(layout, contracts, lsn, baseline=baseline)
     return [*changed, *(f"contract of {table} recorded" for table in recorded)]
 
 

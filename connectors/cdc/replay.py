@@ -16,6 +16,7 @@ from connectors.cdc.rebuild import current_rules, rebuild_silver
 from connectors.cdc.reports import ReplayReport
 from connectors.changes.toast import UNKNOWN_VALUE
 from connectors.lake.contract_log import captured_tables
+from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, open_quarantine, record_outcomes
 from connectors.lake.silver.settle import judge_rejected
@@ -148,19 +149,19 @@ def _try_alone(settings: Settings, table: TableName) -> bool:
     """Whether no rejected message can be read by now; then records why not."""
     layout = LakeLayout.of(settings)
     silver, rules = open_silver(settings, table), current_rules(layout, table)
-    with scratch_connection(layout.root) as connection:
-        judge_rejected(connection, layout, silver)
-        open_quarantine(connection, layout)
+    with DUCKDB.workspace(silver) as work:
+        judge_rejected(work, layout, silver)
+        open_quarantine(work.connection, layout)
         # Whether a value that was left out is known by now, only a rebuild tells; the same rules tell the same.
         query = f"""
 SELECT count(*) FROM judged JOIN quarantined AS q USING ({", ".join(ADDRESS)})
 WHERE source_table = $table AND q.outcome = 'rejected'
     AND (judged.outcome <> 'rejected' OR (judged.reason = $unknown AND NOT (q.reason = $unknown AND {rules.tried})))
 """  # noqa: S608 - names of our own
-        found = connection.execute(query, {"table": str(table), "unknown": UNKNOWN_VALUE}).fetchall()
-        [(readable,)] = found
+        parameters = {"table": str(table), "unknown": UNKNOWN_VALUE}
+        [(readable,)] = work.connection.execute(query, parameters).fetchall()
         if readable == 0:
-            record_outcomes(connection, layout, table, rules=rules, silver_version=silver.table.version())
+            record_outcomes(work, layout, table, rules=rules, silver_version=silver.table.version())
     return bool(readable == 0)
 
 

@@ -12,10 +12,10 @@ from connectors.debezium.config import connector_config, publication_name, readi
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError, SourceNotReady
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.contract_log import record_contracts
+from connectors.lake.contract_log import latest_versions, record_contracts
 from connectors.lake.epoch_log import SlotEpoch, current_slot_epoch
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.baseline import Baseline, BaselineKind
 from connectors.postgres.catalog import CatalogTable, read_tables
 from connectors.postgres.checks import check_tables, require_ready
 from connectors.postgres.connection import Connection, connect
@@ -52,10 +52,10 @@ def read_anew(settings: Settings, table: TableName) -> int:
         ServiceUnavailable: A service did not answer in time.
     """
     layout = LakeLayout.of(settings)
-    life = current_slot_epoch(layout)
+    slot_epoch = current_slot_epoch(layout)
     with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
         found = _captured(connection, settings, table)
-        if life is None or found is None:
+        if slot_epoch is None or found is None:
             raise ConfigurationError(
                 f"{table} is not a captured table of source {settings.cdc.source!r}",
                 hint="see `lakehouse source status`; `lakehouse source register` captures it",
@@ -66,10 +66,12 @@ def read_anew(settings: Settings, table: TableName) -> int:
         after = emit_marker(connection)
         if has_rows(connection, table):
             require_key(found.contract)
-            _read(client, settings, found, life, after=after)
+            _read(client, settings, found, slot_epoch, after=after)
         behind = emit_marker(connection)
-        beginning = SilverProgress(batch, Position(life.epoch, after, 0, 0))
-        record_contracts(layout, [found.contract], behind, beginning=beginning, again=True)
+        baseline = Baseline(BaselineKind.RESYNC, batch, Position(slot_epoch.epoch, after, 0, 0))
+        if not record_contracts(layout, [found.contract], behind, baseline=baseline, force=True):
+            # A resync that began later has ended already: the table starts from that one.
+            behind = max(behind, latest_versions(layout)[table].baseline.complete_at.lsn)
     return behind
 
 
@@ -93,9 +95,9 @@ def _captured(connection: Connection, settings: Settings, table: TableName) -> C
     return next(iter(read_tables(connection, [table], publication=publication)), None)
 
 
-def _read(client: ConnectClient, settings: Settings, table: CatalogTable, life: SlotEpoch, *, after: int) -> None:
+def _read(client: ConnectClient, settings: Settings, table: CatalogTable, slot_epoch: SlotEpoch, *, after: int) -> None:
     """Has the table's rows written into its topic."""
-    capturing = connector_config(settings, [table], epoch=life.epoch, placeholder=life.placeholder)
+    capturing = connector_config(settings, [table], epoch=slot_epoch.epoch, placeholder=slot_epoch.placeholder)
     config = reading_config(capturing, settings.cdc.source, table.contract.table, after=after)
     name = config["name"]
     _forget(client, name)

@@ -11,14 +11,13 @@ from connectors.lake.bronze import BronzeFile, BronzeLog
 from connectors.lake.commits import optimistically
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.quarantine import first_rejected_batch
-from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.progress import UNREAD
 from connectors.lake.silver.purge import count_deleted, merged_through, purge_deleted
 from connectors.lake.silver.saved_copy import record_snapshot, snapshot_batch
+from connectors.lake.silver.table import SilverTable
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
-_UNREAD = "its rows are still to be read"
+_NO_SNAPSHOT = "its rows are still to be read"
 _REJECTED = "messages are rejected: see `lakehouse quarantine list`"
 
 
@@ -134,8 +133,8 @@ def purge_silver(settings: Settings, table: TableName, *, before: dt.datetime, d
 
 def _refuse_purge(layout: LakeLayout, silver: SilverTable) -> str:
     """Returns why no deleted row may go; empty: nothing stands against it."""
-    if silver.beginning == UNREAD or silver.awaits_rows:
-        return _UNREAD
+    if silver.baseline.is_pending or silver.awaits_resync:
+        return _NO_SNAPSHOT
     return "" if first_rejected_batch(layout, silver.contract.table) is None else _REJECTED
 
 
@@ -144,8 +143,8 @@ def _first_day_to_keep(
 ) -> tuple[dt.date, str]:
     """Returns the first day to keep, and why it is not `before`."""
     rejected = first_rejected_batch(layout, silver.contract.table)
-    if silver.beginning == UNREAD or silver.awaits_rows:
-        safe, kept = 0, _UNREAD
+    if silver.baseline.is_pending or silver.awaits_resync:
+        safe, kept = 0, _NO_SNAPSHOT
     elif rejected is not None and rejected <= silver.batch:
         # A rebuild replays it, so it has to begin before it: a snapshot of silver as it is now would be past it.
         recorded = snapshot_batch(layout, silver.contract.table)

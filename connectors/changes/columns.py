@@ -57,7 +57,7 @@ class Column:
         """SQL of the value that rows from before the column hold; None: NULL, or there are none in the stream."""
         if self.contract.fill is None or not is_fillable(self.contract):
             return None
-        return f"CAST({quote_literal(self.contract.fill)} AS {_sql_type(self.rule.arrow)})"
+        return f"CAST({quote_literal(self.contract.fill)} AS {sql_type(self.rule.arrow)})"
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Columns:
         return " OR ".join(c.keep for c in self.toastable) or "FALSE"
 
 
-def _sql_type(arrow: pa.DataType) -> str:
-    """DuckDB's name of a type in which a constant can be told; see `is_fillable`."""
+def sql_type(arrow: pa.DataType) -> str:
+    """Returns DuckDB's name of a type that `_cdc_*` columns and constants have; see `is_fillable`."""
     if pa.types.is_decimal(arrow):
         return f"DECIMAL({arrow.precision}, {arrow.scale})"
     return _SQL_TYPES[arrow]

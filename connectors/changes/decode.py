@@ -55,7 +55,7 @@ def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_i
     Its columns: `batch, topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`;
     `transaction_id` (its lower 32 bits); `old_key` (JSON, of a changed primary key);
     `ends_snapshot` (of the last row that a snapshot read);
-    `was_read_beside` (a row that was read while changes went on to be captured);
+    `is_resync` (a row of a resync);
     `strange_shape` (the row's columns, if some are not the contract's); value and keep flag of each column; with
     `both_images` also the values before the change, `b_` in front; `reason` of a rejection, or NULL.
     """
@@ -85,7 +85,7 @@ WITH received AS (
     FROM checked
 ), opened AS (
     SELECT batch, topic_id, stream_partition, stream_offset, not_text, is_json,
-        {_number_in(EPOCH_HEADER)} AS _cdc_epoch, {_number_in(AFTER_HEADER)} IS NOT NULL AS was_read_beside,
+        {_number_in(EPOCH_HEADER)} AS _cdc_epoch, {_number_in(AFTER_HEADER)} IS NOT NULL AS is_resync,
         coalesce(
             {_number_in(AFTER_HEADER)},
             try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT),
@@ -111,7 +111,7 @@ SELECT batch, topic_id, stream_partition, stream_offset,
     -- No change without an LSN has a position: it is not to be taken for one at the very beginning.
     CASE WHEN lsn IS NOT NULL OR _cdc_op = 'r' THEN _cdc_epoch END AS _cdc_epoch,
     _cdc_prev_commit_lsn, _cdc_lsn, _cdc_op, _cdc_committed_at,
-    transaction_id, old_key, ends_snapshot, was_read_beside, strange_shape,
+    transaction_id, old_key, ends_snapshot, is_resync, strange_shape,
     {_outputs(columns, both_images=both_images)},
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed

@@ -43,7 +43,7 @@ CHANGES = (
     Event(
         "truncate",
         "`op` t, no key, no row",
-        "a floor: every row below it is marked deleted with `_cdc_op` t, and nothing older comes back; "
+        "a low watermark: every row below it is marked deleted with `_cdc_op` t, and nothing older comes back; "
         "without a key the rows' weights are taken back",
         op="t",
     ),
@@ -55,7 +55,7 @@ CHANGES = (
     Event(
         "delete of an unknown key",
         "`op` d of a row that was never seen",
-        "a deleted row with that key, so that no older change brings it to life",
+        "a deleted row with that key, so that no older change resurrects it",
     ),
     Event("rows of one COPY", "`op` c, all with one LSN", "as inserts; without a key, told apart by stream offset"),
     Event("change that is rolled back", "never", "nothing", bronze="nothing"),

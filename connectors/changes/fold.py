@@ -5,24 +5,22 @@ a row per key with its newest position, every value that the changes tell, and p
 value is still the one in silver. Values that a change leaves out must be known: `left_out` sees to that.
 """
 
-import duckdb
-
-from connectors.changes.columns import Columns, names
+from connectors.changes.cdc_columns import CHANGE_COLUMNS
+from connectors.changes.columns import names
 from connectors.changes.order import newest_first
 from connectors.changes.toast import has_kept
+from connectors.changes.workspace import MergeWorkspace
 
-_CDC = ("_cdc_epoch", "_cdc_prev_commit_lsn", "_cdc_lsn", "_cdc_op", "_cdc_committed_at")
 
-
-def fold_changes(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+def fold_changes(work: MergeWorkspace) -> None:
     """Makes `folded` from `changes`.
 
     A delete keeps the values that the row had: those of the newest change before it, if any is here (`has_image`),
     else those in silver.
     """
-    keys = columns.keys
+    columns, keys = work.columns, work.columns.keys
     last = f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {newest_first('changes')}) = 1"
-    of_last = names(f"last.{name}" for name in (*_CDC, *(c.value for c in columns.key)))
+    of_last = names(f"last.{name}" for name in (*CHANGE_COLUMNS, *(c.value for c in columns.key)))
     of_image = names(
         f"image.{name}"
         for c in columns.all
@@ -31,8 +29,9 @@ def fold_changes(connection: duckdb.DuckDBPyConnection, columns: Columns) -> Non
     )
     same_key = " AND ".join(f"last.{c.value} = image.{c.value}" for c in columns.key)
     selected = f"{of_last}{', ' if of_image else ''}{of_image}"
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE folded AS
+    work.create(
+        "folded",
+        f"""
 WITH last AS MATERIALIZED (SELECT * FROM changes {last}),
 image AS (
     SELECT * FROM changes
@@ -43,13 +42,15 @@ SELECT {selected.replace("image.", "last.")}, TRUE AS has_image FROM last WHERE 
 UNION ALL
 SELECT {selected}, image._cdc_op IS NOT NULL AS has_image
 FROM last LEFT JOIN image ON {same_key} WHERE last._cdc_op = 'd'
-""")
-    if has_kept(connection, columns):
-        _fill_from_changes(connection, columns)
+""",
+    )
+    if has_kept(work):
+        _fill_from_changes(work)
 
 
-def _fill_from_changes(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+def _fill_from_changes(work: MergeWorkspace) -> None:
     """Takes a value that the newest change leaves out from the newest change of that key which carries it."""
+    columns = work.columns
     fills = names(
         f"arg_max(struct_pack(v := {c.value}), age) FILTER (NOT {c.keep}) AS fill_{c.value}" for c in columns.toastable
     )
@@ -60,7 +61,7 @@ def _fill_from_changes(connection: duckdb.DuckDBPyConnection, columns: Columns) 
         f"{c.keep} = {c.keep} AND fill_{c.value} IS NULL"
         for c in columns.toastable
     )
-    connection.execute(f"""
+    work.execute(f"""
 UPDATE folded SET {updates}
 FROM (
     SELECT {columns.keys}, {fills}

@@ -10,6 +10,8 @@ A delete and an insert of one key at one LSN are one update: the rank puts the d
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from connectors.changes.cdc_columns import POSITION
+
 
 class Position(NamedTuple):
     """Place of a change in the order; compares as a tuple.
@@ -29,9 +31,6 @@ class Position(NamedTuple):
 
 BEGINNING = Position(1, 0, 0, 0)
 """Nothing lies below it."""
-
-POSITION = ("_cdc_epoch", "_cdc_prev_commit_lsn", "_cdc_lsn", "_cdc_op")
-"""Columns that hold a row's position."""
 
 
 def position_terms(alias: str) -> tuple[str, str, str, str]:

@@ -4,59 +4,60 @@ A change leaves out a value that it did not touch (`keep`). It is that of the ro
 the key, else stored in silver; of a row that moved, of its old key. Works on the table `changes`.
 """
 
-import duckdb
-
+from connectors.changes.cdc_columns import POSITION
 from connectors.changes.columns import Column, Columns, names
 from connectors.changes.decode import old_key_sql
 from connectors.changes.markers import Marker
-from connectors.changes.order import POSITION, is_newer, newest_first
+from connectors.changes.order import is_newer, newest_first
+from connectors.changes.workspace import MergeWorkspace, WorkTable
 
 _SOURCE = ("topic_id", "stream_partition", "stream_offset")
-_AT = ("_cdc_epoch", "_cdc_prev_commit_lsn", "_cdc_lsn")
+_AT = POSITION[:3]
 UNKNOWN_VALUE = "a value that the change leaves out is not known"
 """Why a change is rejected that can be read."""
 
 
-def has_kept(connection: duckdb.DuckDBPyConnection, columns: Columns) -> bool:
+def has_kept(work: MergeWorkspace) -> bool:
     """Whether some change leaves a value out."""
-    return _count(connection, f"SELECT count(*) FROM changes WHERE {columns.any_kept}") > 0
+    return work.count("changes", work.columns.any_kept) > 0
 
 
-def open_moves(connection: duckdb.DuckDBPyConnection, columns: Columns, *, read_until: Marker, later: str) -> None:
+def open_moves(work: MergeWorkspace, *, complete_at: Marker, later: str) -> None:
     """Makes the table `moves`: rows that got a new key and leave values out.
 
-    Those committed before the marker `read_until` may have been seen by the reading that silver begins with. Where
+    Those committed before the marker `complete_at` may have been seen by the reading that silver begins with. Where
     another row got their old key before that marker, too, silver may hold that row's value there: they are `doubtful`.
 
     Args:
-        connection: Where the work tables are.
-        columns: The table's columns.
-        read_until: Marker behind which the rows of silver had been read, if that was while they changed.
+        work: The work tables.
+        complete_at: Marker behind which the rows of silver had been read, if that was while they changed.
         later: Query of the pending changes that come after those in `changes`.
     """
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE moves AS
+    columns = work.columns
+    work.create(
+        "moves",
+        f"""
 SELECT {names((*_SOURCE, *POSITION, *(c.keep for c in columns.toastable)))}, {columns.keys}, {old_key_sql(columns)},
-    {_is_before("changes", read_until)} AS doubtful
+    {_is_before("changes", complete_at)} AS doubtful
 FROM changes WHERE old_key IS NOT NULL AND _cdc_op <> 'd' AND ({columns.any_kept})
-""")
-    if _count(connection, "SELECT count(*) FROM moves WHERE doubtful") > 0:
-        _settle_doubts(connection, columns, read_until=read_until, later=later)
+""",
+    )
+    if work.count("moves", "doubtful") > 0:
+        _settle_doubts(work, complete_at=complete_at, later=later)
 
 
-def _settle_doubts(connection: duckdb.DuckDBPyConnection, columns: Columns, *, read_until: Marker, later: str) -> None:
+def _settle_doubts(work: MergeWorkspace, *, complete_at: Marker, later: str) -> None:
     """Leaves in doubt the moves whose old key is in use again, or may be: by a change that can't be read."""
+    columns = work.columns
     wanted = names((*POSITION, *(c.value for c in columns.key)))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE later AS SELECT {wanted}, reason FROM ({later})")
-    if _count(connection, "SELECT count(*) FROM rejected") + _count(
-        connection, "SELECT count(*) FROM later WHERE reason IS NOT NULL"
-    ):
+    work.create("later", f"SELECT {wanted}, reason FROM ({later})")
+    if work.count("rejected") > 0 or work.count("later", "reason IS NOT NULL") > 0:
         return
-    connection.execute(f"""
+    work.execute(f"""
 UPDATE moves AS m SET doubtful = EXISTS (
     SELECT 1 FROM (SELECT {wanted} FROM changes UNION ALL SELECT {wanted} FROM later) AS after
     WHERE {_on_old_key(columns, "after")} AND after._cdc_op NOT IN ('d', 'r') AND {is_newer("after", "m")}
-        AND {_is_before("after", read_until)}
+        AND {_is_before("after", complete_at)}
 ) WHERE doubtful
 """)
 
@@ -71,45 +72,48 @@ def keys_in_need(columns: Columns) -> str:
     return f"SELECT {columns.keys} FROM changes WHERE {columns.any_kept} UNION {old_keys(columns)}"
 
 
-def drop_merged(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+def drop_merged(work: MergeWorkspace) -> None:
     """Takes what silver is past already out of `changes` and `moves`: sent again, it would fill in an older value.
 
     `stored` holds the rows of silver under the keys in need.
     """
-    for table in ("changes", "moves"):
-        on_key = _same_key(columns, "stored", table)
-        connection.execute(f"DELETE FROM {table} USING stored WHERE {on_key} AND NOT {is_newer(table, 'stored')}")
+    tables: tuple[WorkTable, ...] = ("changes", "moves")
+    for table in tables:
+        on_key = _same_key(work.columns, "stored", table)
+        work.delete(table, f"{on_key} AND NOT {is_newer(table, 'stored')}", using="stored")
 
 
-def has_moves(connection: duckdb.DuckDBPyConnection) -> bool:
+def has_moves(work: MergeWorkspace) -> bool:
     """Whether moves are open."""
-    return _count(connection, "SELECT count(*) FROM moves") > 0
+    return work.count("moves") > 0
 
 
-def resolve_moves(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+def resolve_moves(work: MergeWorkspace) -> None:
     """Fills what moved rows leave out, in `changes`: from the changes of the old key, else from `stored_values`.
 
     `stored_values` holds the rows of silver under the old keys of `moves`.
     A row can move several times; each round takes the moves whose row has no earlier move still open.
     What neither knows keeps its flag.
     """
-    while has_moves(connection):
-        _one_round(connection, columns)
+    while has_moves(work):
+        _one_round(work)
 
 
-def reject_unknown(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+def reject_unknown(work: MergeWorkspace) -> None:
     """Moves changes with a left-out value that nobody knows from `changes` to `rejected`.
 
     Known is what an earlier change told since the row came into being, or what silver holds of it. Of a row that is
     deleted later on nobody needs to know it: such changes are only dropped.
     """
+    columns = work.columns
     told = names(
         f"bool_or(_cdc_op <> 'd' AND NOT {c.keep}) OVER earlier_of_row AS told_{c.value}" for c in columns.toastable
     )
     untold = " OR ".join(f"({c.keep} AND NOT told_{c.value})" for c in columns.toastable)
     earlier = f"ORDER BY {newest_first('t')} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE unknown AS
+    work.create(
+        "unknown",
+        f"""
 WITH lives AS (
     SELECT *, count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys} {earlier}) AS deletes,
         count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys}) AS all_deletes
@@ -120,22 +124,26 @@ WITH lives AS (
 SELECT {names(_SOURCE)}, all_deletes > deletes AS is_deleted_later FROM told WHERE ({untold}) AND NOT (
     deletes = 0 AND EXISTS (SELECT 1 FROM stored WHERE {_same_key(columns, "stored", "told")} AND NOT _cdc_deleted)
 )
-""")
-    connection.execute(
+""",
+    )
+    work.execute(
         f"INSERT INTO rejected SELECT {names(_SOURCE)}, '{UNKNOWN_VALUE}' FROM unknown WHERE NOT is_deleted_later"
     )
-    connection.execute(f"DELETE FROM changes WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM unknown)")
+    work.delete("changes", f"({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM unknown)")
 
 
-def _one_round(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE ready AS
+def _one_round(work: MergeWorkspace) -> None:
+    columns = work.columns
+    work.create(
+        "ready",
+        f"""
 SELECT * FROM moves m WHERE NOT EXISTS (
     SELECT 1 FROM moves earlier WHERE {_on_old_key(columns, "earlier")} AND {is_newer("m", "earlier")}
 )
-""")
+""",
+    )
     for column in columns.toastable:
-        connection.execute(f"""
+        work.execute(f"""
 UPDATE changes SET {column.value} = found.value, {column.keep} = FALSE
 FROM (
     SELECT m.topic_id, m.stream_partition, m.stream_offset,
@@ -150,7 +158,7 @@ FROM (
 ) AS found
 WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}
 """)
-    connection.execute(f"DELETE FROM moves WHERE ({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM ready)")
+    work.delete("moves", f"({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM ready)")
 
 
 def _told_sql(columns: Columns, column: Column) -> str:
@@ -190,7 +198,3 @@ def _on_old_key(columns: Columns, other: str) -> str:
 
 def _same_key(columns: Columns, left: str, right: str) -> str:
     return " AND ".join(f"{left}.{c.value} = {right}.{c.value}" for c in columns.key)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int(connection.execute(query).fetchall()[0][0])

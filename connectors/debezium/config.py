@@ -12,7 +12,7 @@ from connectors.postgres.replication import MARKER_PREFIX
 from connectors.settings import Settings
 
 EPOCH_HEADER = "lakehouse.epoch"
-"""Header of every event: which life of the replication slot it comes from."""
+"""Header of every event: which slot epoch it comes from."""
 
 AFTER_HEADER = "lakehouse.after"
 """Header of a row that was read anew: LSN of the marker behind which it was read."""
@@ -68,7 +68,7 @@ def connector_config(
     Args:
         settings: The database, the source's name and the cadence of heartbeats.
         tables: The tables to capture.
-        epoch: The life of the replication slot, stamped on every event.
+        epoch: The slot epoch, stamped on every event.
         placeholder: What stands for a value that an update did not change and PostgreSQL did not send.
     """
     source = settings.cdc.source

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -17,6 +17,9 @@ from connectors.errors import CommitConflict
 from connectors.lake.storage import storage_errors
 
 Result = TypeVar("Result")
+
+WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+"""How every table of the lake is written."""
 
 _ATTEMPTS = 10
 _COMMIT_NUMBER = "lakehouse.commit"

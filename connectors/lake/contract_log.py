@@ -9,14 +9,13 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from connectors.changes.markers import NO_MARKER, Marker
-from connectors.changes.order import Position
+from connectors.changes.markers import Marker
 from connectors.changes.schema_changes import with_dropped
 from connectors.errors import ConfigurationError
 from connectors.lake.commits import append_numbered, optimistically
 from connectors.lake.epoch_log import not_registered
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.progress import START, SilverProgress
+from connectors.lake.silver.baseline import FIRST_EVENT, Baseline
 from connectors.lake.storage import ensure_table, open_table, read_rows
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -45,16 +44,13 @@ class ContractVersion:
         version: 1, 2, ... per table.
         valid_from_lsn: 0 for the first: nothing is known of what was before.
         contract: What the catalogue said.
-        beginning: What a silver table of this version starts from: all rows were read anew then, so that what
-            bronze holds from before, maybe of other columns, does not matter.
-        read_until: Marker behind which that reading had ended.
+        baseline: What a silver table of this version starts from. Older events, maybe of other columns, do not count.
     """
 
     version: int
     valid_from_lsn: int
     contract: TableContract
-    beginning: SilverProgress = START
-    read_until: Marker = NO_MARKER
+    baseline: Baseline = FIRST_EVENT
 
 
 def contract_versions(layout: LakeLayout) -> dict[TableName, tuple[ContractVersion, ...]]:
@@ -109,17 +105,18 @@ def record_contracts(
     contracts: Iterable[TableContract],
     lsn: int,
     *,
-    beginning: SilverProgress = START,
-    again: bool = False,
+    baseline: Baseline = FIRST_EVENT,
+    force: bool = False,
 ) -> list[TableName]:
     """Records the contracts that differ from the newest known ones; returns their tables.
 
     Args:
         layout: The lake.
         contracts: What the catalogue says now.
-        lsn: Position from which that holds, read before the catalogue was; or behind which the rows were read anew.
-        beginning: What a silver table of these contracts starts from.
-        again: Record the others, too: their rows were read anew.
+        lsn: LSN from which they hold, read before the catalogue. For a new baseline: the LSN of the marker behind which
+            its snapshot ended.
+        baseline: What a silver table of these contracts starts from.
+        force: Record the others, too: their baseline is new.
 
     Raises:
         CommitConflict: Other writers kept committing first.
@@ -129,23 +126,31 @@ def record_contracts(
     def attempt() -> list[TableName]:
         table = ensure_table(layout.contracts, _CONTRACTS)
         known = _versions(table)
-        changed = [c for c in wanted if again or c.table not in known or known[c.table][-1].contract != c]
-        rows = [_contract_row(c, len(known.get(c.table, ())), lsn, beginning) for c in changed]
+        newest = {name: versions[-1] for name, versions in known.items()}
+        changed = [c for c in wanted if c.table not in newest or _supersedes(c, baseline, newest[c.table], force=force)]
+        rows = [_contract_row(c, len(known.get(c.table, ())), lsn, baseline) for c in changed]
         append_numbered(table, rows, _CONTRACTS)
         return [contract.table for contract in changed]
 
     return optimistically(attempt)
 
 
-def _contract_row(contract: TableContract, known_versions: int, lsn: int, beginning: SilverProgress) -> dict[str, Any]:
+def _supersedes(contract: TableContract, baseline: Baseline, newest: ContractVersion, *, force: bool) -> bool:
+    # Of two resyncs at once, the one that began later counts, whichever ends last.
+    if not baseline.is_pending and baseline.position < newest.baseline.position:
+        return False
+    return force or newest.contract != contract
+
+
+def _contract_row(contract: TableContract, known_versions: int, lsn: int, baseline: Baseline) -> dict[str, Any]:
     return {
         "table": str(contract.table),
         "version": known_versions + 1,
         "valid_from_lsn": lsn if known_versions else 0,
         "contract": contract.model_dump_json(),
-        "begin_batch": beginning.batch,
-        "begin_epoch": beginning.floor.epoch,
-        "begin_lsn": beginning.floor.prev_commit_lsn,
+        "begin_batch": baseline.batch,
+        "begin_epoch": baseline.position.epoch,
+        "begin_lsn": baseline.position.prev_commit_lsn,
         "recorded_at": datetime.now(UTC),
     }
 
@@ -154,13 +159,14 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
     versions: dict[TableName, tuple[ContractVersion, ...]] = {}
     for row in sorted(read_rows(table), key=itemgetter("table", "version")):
         contract = TableContract.model_validate_json(row["contract"])
-        floor = Position(row["begin_epoch"], row["begin_lsn"], 0, 0)
-        beginning = SilverProgress(row["begin_batch"], floor)
+        complete_at = Marker(row["begin_epoch"], row["valid_from_lsn"])
+        baseline = Baseline.stored(
+            row["begin_batch"], epoch=row["begin_epoch"], lsn=row["begin_lsn"], complete_at=complete_at
+        )
         known = versions.get(contract.table, ())
-        # Later contracts of the same reading hold from later on; its end stays where it was.
-        same_reading = [v.read_until for v in known if v.beginning == beginning]
-        read_until = same_reading[0] if same_reading else Marker(floor.epoch, row["valid_from_lsn"])
-        version = ContractVersion(row["version"], row["valid_from_lsn"], contract, beginning, read_until)
+        # A later contract of the same snapshot holds from later on; the snapshot's end stays where it was.
+        same = [v.baseline for v in known if v.baseline.starts_like(baseline)]
+        version = ContractVersion(row["version"], row["valid_from_lsn"], contract, same[0] if same else baseline)
         versions[contract.table] = (*known, version)
     return versions
 
@@ -168,5 +174,5 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
 def newest_version(versions: Sequence[ContractVersion]) -> ContractVersion:
     """Returns the last of a table's versions, with the columns that were dropped since the table was last read anew."""
     newest = versions[-1]
-    since = [v for v in versions if v.beginning == newest.beginning]
+    since = [v for v in versions if v.baseline == newest.baseline]
     return replace(newest, contract=with_dropped([v.contract for v in since]))

@@ -31,10 +31,10 @@ _EPOCHS = pa.schema(
 
 @dataclass(frozen=True)
 class SlotEpoch:
-    """One life of the replication slot; positions of two lives do not compare.
+    """One lifetime of the replication slot; positions of two slot epochs do not compare.
 
     Attributes:
-        epoch: Number of the life, from 1.
+        epoch: Number of the slot epoch, from 1.
         slot: Name of the slot.
         system_identifier: The server's, from `initdb`.
         timeline: The server's; a failover or a restore begins a new one.
@@ -49,8 +49,8 @@ class SlotEpoch:
     placeholder: str
     tables: tuple[TableName, ...]
 
-    def is_of(self, slot: str, identity: ServerIdentity) -> bool:
-        """Whether it is the life of this slot on this server and timeline."""
+    def covers(self, slot: str, identity: ServerIdentity) -> bool:
+        """Whether it is the slot epoch of this slot on this server and timeline."""
         return (self.slot, self.system_identifier, self.timeline) == (
             slot,
             identity.system_identifier,
@@ -59,38 +59,38 @@ class SlotEpoch:
 
 
 def current_slot_epoch(layout: LakeLayout) -> SlotEpoch | None:
-    """The newest life of the slot; None before the first registration."""
+    """The newest slot epoch; None before the first registration."""
     table = open_table(layout.epochs)
     return None if table is None else _newest_epoch(table)
 
 
 def registered_slot_epoch(layout: LakeLayout) -> SlotEpoch:
-    """The newest life of the slot.
+    """The newest slot epoch.
 
     Raises:
         ConfigurationError: The source is not registered.
     """
-    life = current_slot_epoch(layout)
-    if life is None:
+    slot_epoch = current_slot_epoch(layout)
+    if slot_epoch is None:
         raise not_registered(layout)
-    return life
+    return slot_epoch
 
 
 def current_epoch(layout: LakeLayout) -> int | None:
-    """Number of the newest life of the slot; None before the first registration."""
-    life = current_slot_epoch(layout)
-    return None if life is None else life.epoch
+    """Number of the newest slot epoch; None before the first registration."""
+    slot_epoch = current_slot_epoch(layout)
+    return None if slot_epoch is None else slot_epoch.epoch
 
 
 def ensure_epoch(
     layout: LakeLayout, *, slot: str, slot_exists: bool, identity: ServerIdentity, tables: Iterable[TableName]
 ) -> SlotEpoch:
-    """Returns the slot's current life; records a new one if the slot is not the one that is known.
+    """Returns the current slot epoch; records a new one if the slot is not the one that is known.
 
     Args:
         layout: The lake.
         slot: Name of the slot.
-        slot_exists: Whether the server has it. One that is gone will be made anew, and its life with it.
+        slot_exists: Whether the server has it. One that is gone will be made anew, and its slot epoch with it.
         identity: The server the slot is on.
         tables: The tables that are to be captured.
 
@@ -102,7 +102,7 @@ def ensure_epoch(
     def attempt() -> SlotEpoch:
         table = ensure_table(layout.epochs, _EPOCHS)
         last = _newest_epoch(table)
-        life = SlotEpoch(
+        slot_epoch = SlotEpoch(
             epoch=1 if last is None else last.epoch + 1,
             slot=slot,
             system_identifier=identity.system_identifier,
@@ -110,12 +110,17 @@ def ensure_epoch(
             placeholder=_new_placeholder() if last is None else last.placeholder,
             tables=captured,
         )
-        # A life that was not there before is the one to begin: ours, if the answer was lost, or that of another run.
-        if last is not None and last.is_of(slot, identity) and (slot_exists or last != before):
+        # One that was not there before is the one to begin: ours, if the answer was lost, or that of another run.
+        is_begun = slot_exists or last != before
+        if last is not None and last.covers(slot, identity) and is_begun:
             return last
-        row = {**asdict(life), "tables": [str(name) for name in life.tables], "recorded_at": datetime.now(UTC)}
+        row = {
+            **asdict(slot_epoch),
+            "tables": [str(name) for name in slot_epoch.tables],
+            "recorded_at": datetime.now(UTC),
+        }
         append_numbered(table, [row], _EPOCHS)
-        return life
+        return slot_epoch
 
     return optimistically(attempt)
 

@@ -1,4 +1,4 @@
-"""Where every table of the lake lies, and what its columns of our own are called."""
+"""The addresses of all tables of the lake."""
 
 import hashlib
 import re
@@ -8,17 +8,6 @@ from urllib.parse import quote
 
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
-
-CDC_COLUMNS = (
-    "_cdc_epoch",
-    "_cdc_prev_commit_lsn",
-    "_cdc_lsn",
-    "_cdc_op",
-    "_cdc_committed_at",
-    "_cdc_merged_at",
-    "_cdc_deleted",
-)
-"""Columns that silver adds to those of the source, in this order, after them."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_LOG_NAME = 255 - len("source_table=")

@@ -13,6 +13,7 @@ from deltalake import write_deltalake
 
 from connectors.changes.columns import names
 from connectors.changes.decode import Messages
+from connectors.changes.workspace import MergeWorkspace
 from connectors.lake.bronze import SCHEMA as BRONZE
 from connectors.lake.commits import committing, reached, with_progress
 from connectors.lake.layout import LakeLayout
@@ -62,9 +63,7 @@ class Rules:
         return f'(contract_version, "release") IS NOT DISTINCT FROM ({rules})'
 
 
-def quarantine_rejected(
-    connection: duckdb.DuckDBPyConnection, layout: LakeLayout, *, table: TableName, messages: Messages
-) -> int:
+def quarantine_rejected(work: MergeWorkspace, layout: LakeLayout, *, table: TableName, messages: Messages) -> int:
     """Keeps the messages named in the table `rejected` (their stream address and `reason`); returns how many are new.
 
     A merge that is run again, or into another table, adds nothing twice.
@@ -76,8 +75,8 @@ def quarantine_rejected(
     name = f"v1/batch/{table}"
     # In every commit, so that of two merges that both find a message one has to look again.
     progress = {name: max(reached(target, name) or 0, messages.up_to_batch)}
-    _open(connection, "kept", layout.quarantine, SCHEMA)
-    rows = connection.sql(_select(table, messages)).to_arrow_table().cast(SCHEMA)
+    _open(work.connection, "kept", layout.quarantine, SCHEMA)
+    rows = work.connection.sql(_select(table, messages)).to_arrow_table().cast(SCHEMA)
     if len(rows) > 0:
         with committing(target):
             write_deltalake(target, rows, mode="append", commit_properties=with_progress(progress))
@@ -119,10 +118,10 @@ SELECT min(batch) FROM quarantined WHERE outcome = 'rejected' AND source_table =
 
 
 def record_outcomes(
-    connection: duckdb.DuckDBPyConnection, layout: LakeLayout, table: TableName, *, rules: Rules, silver_version: int
+    work: MergeWorkspace, layout: LakeLayout, table: TableName, *, rules: Rules, silver_version: int
 ) -> None:
     """Appends what the table `judged` says (stream address, `outcome`, `reason`) where it says something new."""
-    open_quarantine(connection, layout)
+    open_quarantine(work.connection, layout)
     computed = {
         "outcome": "judged.outcome",
         "reason": "judged.reason",
@@ -139,7 +138,7 @@ WHERE source_table = {quote_literal(str(table))}
     AND if(judged.outcome = 'rejected',
         NOT (q.outcome = 'rejected' AND q.reason = judged.reason AND {rules.tried}), q.outcome = 'rejected')
 """
-    rows = connection.sql(query).to_arrow_table().cast(_REPLAYS)
+    rows = work.connection.sql(query).to_arrow_table().cast(_REPLAYS)
     if len(rows) > 0:
         target = ensure_table(layout.replays, _REPLAYS)
         with committing(target):

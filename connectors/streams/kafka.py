@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.02
 _IDLE_POLLS = int(60 / _POLL_SECONDS)
 
 
-# What a broker says of a topic in the first moments of its life.
+# What a broker says of a topic in the first moments.
 _NOT_READY = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.LEADER_NOT_AVAILABLE,

@@ -76,7 +76,7 @@ class Service(ABC):
         return find_marked(self.folder)
 
     def start(self) -> None:
-        """Clears away what is left of an earlier life, then starts the program and returns at once.
+        """Clears away what is left of an earlier run, then starts the program and returns at once.
 
         Raises:
             ServiceUnavailable: `abort` was called meanwhile.

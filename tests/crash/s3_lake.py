@@ -71,13 +71,13 @@ class S3Lake:
     def receive(self, *, until=None):
         """Registers, then brings to bronze what is not there yet, of the first `until` messages."""
         record_contracts(self.layout, [TABLE], 0)
-        life = ensure_epoch(self.layout, slot="s", slot_exists=True, identity=SERVER, tables=[TABLE.table])
-        stream = messages(life.placeholder)[:until]
+        slot_epoch = ensure_epoch(self.layout, slot="s", slot_exists=True, identity=SERVER, tables=[TABLE.table])
+        stream = messages(slot_epoch.placeholder)[:until]
         bronze = BronzeLog(self.layout)
         while (start := bronze.positions([PARTITION])[PARTITION]) < len(stream):
             batch = raw_batch(stream[start : start + BATCH], first_offset=start)
             try:
-                bronze.append(batch, tables=TOPICS, marker=Marker(life.epoch, len(stream)))
+                bronze.append(batch, tables=TOPICS, marker=Marker(slot_epoch.epoch, len(stream)))
             except CommitConflict:
                 bronze.reload()
         while bronze.through < bronze.marker:

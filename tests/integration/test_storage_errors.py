@@ -26,13 +26,13 @@ from tests.lake import as_recorded
 from tests.s3 import local_s3
 
 
-def begin_life(layout, *, slot_exists):
+def begin_epoch(layout, *, slot_exists):
     return ensure_epoch(layout, slot="s", slot_exists=slot_exists, identity=SERVER, tables=[TABLE.table])
 
 
 ENTRANCES = {
     "register": lambda s: record_contracts(LakeLayout(s.lake.root, "s"), [TABLE], 0),
-    "begin a life": lambda s: begin_life(LakeLayout(s.lake.root, "s"), slot_exists=True),
+    "begin a slot epoch": lambda s: begin_epoch(LakeLayout(s.lake.root, "s"), slot_exists=True),
     "look for contracts": lambda s: latest_contracts(LakeLayout(s.lake.root, "s")),
     "look for pending tables": pending_tables,
     "look for batches": drained_batch,
@@ -151,8 +151,8 @@ def test_commit_that_is_sent_again_is_made_once(proxy, lake, monkeypatch):
 def test_life_is_begun_once_although_the_answer_is_lost(proxy, lake, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     proxy.fail("500-after", for_good=True, only=_FirstTries())
-    life = begin_life(lake.layout, slot_exists=False)
-    assert life.epoch == 1
+    slot_epoch = begin_epoch(lake.layout, slot_exists=False)
+    assert slot_epoch.epoch == 1
 
 
 def test_same_log_goes_on_after_an_append_that_failed(proxy, lake):

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from connectors.changes.order import BEGINNING
+from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.storage import scratch_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.model.debezium import Connector
 from tests.model.postgres import KEPT, TOASTED, Database
-from tests.unit.test_merge import Lake
+from tests.silver_lake import Lake
 
 COLUMNS = (
     ColumnContract(name="id", type_name="int4", nullable=False),
@@ -120,9 +121,9 @@ class KeylessSource(RuleBasedStateMachine):
 
     def begin_epoch(self):
         """What a drain knows by a marker: the snapshot is complete, although an empty table has no event of it."""
-        silver, floor = self.lake.silver(), BEGINNING._replace(epoch=self.connector.epoch)
-        if silver.progress.floor < floor:
-            silver.raise_floor(floor)
+        silver, low_watermark = self.lake.silver(), BEGINNING._replace(epoch=self.connector.epoch)
+        if silver.progress.low_watermark < low_watermark:
+            SilverMerge(silver).raise_low_watermark(low_watermark)
 
     def teardown(self):
         """Transactions that are open stay so: nobody sees what they did."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from connectors.changes.markers import Marker
+from connectors.lake.silver.merge import SilverMerge
 from connectors.streams.protocol import StreamPartition
 from tests.events import raw_batch
 from tests.model.debezium import Logical
@@ -59,7 +60,7 @@ class PartitionedSource(KeyedSource):
             self.lake.bronze.confirm(max(reached))
         silver, through = self.lake.silver(), self.lake.bronze.through
         if files := self.lake.bronze.files(after_batch=silver.batch).get("public.t", []):
-            silver.merge(files, up_to_batch=self.lake.bronze.batch, through=through)
+            SilverMerge(silver).merge_changes(files, up_to_batch=self.lake.bronze.batch, through=through)
         if through.epoch == self.connector.epoch:
             self.begin_epoch()
 

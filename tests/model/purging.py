@@ -4,8 +4,8 @@ import datetime as dt
 
 from hypothesis.stateful import precondition, rule
 
-from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.purge import count_deleted, merged_through, purge_deleted
+from connectors.lake.silver.table import SilverTable
 from tests.events import PLACEHOLDER
 from tests.model.machine import ALL, COUNTS, KEYED, KEYS, VALUES
 from tests.model.reading import ReadLake, ReadSource
@@ -22,8 +22,7 @@ class UnpurgedLake(ReadLake):
         self.uri = self.layout.rebuild(KEYED.table)
 
     def silver(self):
-        reading = {"beginning": self.beginning, "read_until": self.read_until}
-        return SilverTable(self.layout, KEYED, placeholder=PLACEHOLDER, uri=self.uri, **reading)
+        return SilverTable(self.layout, KEYED, placeholder=PLACEHOLDER, uri=self.uri, baseline=self.baseline)
 
 
 class PurgedSource(ReadSource):
@@ -43,7 +42,7 @@ class PurgedSource(ReadSource):
         self.mark()
         self.receive(ALL, merged=True)
         silver = self.lake.silver()
-        if silver.awaits_rows or self.lake.has_quarantine():
+        if silver.awaits_resync or self.lake.has_quarantine():
             return
         progress = merged_through(self.lake.bronze, silver)
         if count_deleted(silver, before=_LATER, progress=progress).settled:
@@ -58,7 +57,7 @@ class PurgedSource(ReadSource):
     @rule(rows=COUNTS)
     def merge(self, rows):
         super().merge(rows)
-        self.unpurged.beginning, self.unpurged.read_until = self.lake.beginning, self.lake.read_until
+        self.unpurged.baseline = self.lake.baseline
         self.unpurged.merge(rows)
         assert self.seen(self.lake) == self.seen(self.unpurged)
 

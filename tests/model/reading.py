@@ -4,24 +4,24 @@ import json
 
 from hypothesis.stateful import precondition, rule
 
-from connectors.changes.markers import NO_MARKER, Marker
+from connectors.changes.markers import Marker
 from connectors.changes.order import BEGINNING, Position
-from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.progress import START, SilverProgress
+from connectors.lake.silver.baseline import FIRST_EVENT, Baseline, BaselineKind
+from connectors.lake.silver.merge import SilverMerge
+from connectors.lake.silver.table import SilverTable
 from tests.events import PLACEHOLDER
 from tests.model.debezium import Logical
 from tests.model.machine import ALL, COUNTS, KEYED, KeyedSource
-from tests.unit.test_merge import Lake
+from tests.silver_lake import Lake
 
 
 class ReadLake(Lake):
     """A lake whose silver table goes on from the newest reading that is complete."""
 
-    beginning, read_until = START, NO_MARKER
+    baseline = FIRST_EVENT
 
     def silver(self):
-        reading = {"beginning": self.beginning, "read_until": self.read_until}
-        return SilverTable(self.layout, KEYED, placeholder=PLACEHOLDER, **reading)
+        return SilverTable(self.layout, KEYED, placeholder=PLACEHOLDER, baseline=self.baseline)
 
 
 class Reading:
@@ -62,8 +62,8 @@ class ReadSource(KeyedSource):
     @rule()
     def end_reading(self):
         reading, behind = self.reading, self.mark()
-        self.lake.beginning = SilverProgress(reading.batch, Position(reading.epoch, reading.after, 0, 0))
-        self.lake.read_until = Marker(reading.epoch, behind)
+        first, complete_at = Position(reading.epoch, reading.after, 0, 0), Marker(reading.epoch, behind)
+        self.lake.baseline = Baseline(BaselineKind.RESYNC, reading.batch, first, complete_at)
         self.windows.append((reading.epoch, reading.after, behind))
         self.reading = None
 
@@ -110,9 +110,9 @@ class ReadSource(KeyedSource):
 
     def begin_epoch(self):
         silver = self.lake.silver()
-        floor = max(self.lake.beginning.floor, BEGINNING._replace(epoch=self.connector.epoch))
-        if silver.progress.floor < floor:
-            silver.raise_floor(floor)
+        low_watermark = max(self.lake.baseline.position, BEGINNING._replace(epoch=self.connector.epoch))
+        if silver.progress.low_watermark < low_watermark:
+            SilverMerge(silver).raise_low_watermark(low_watermark)
 
     def check(self, found, expected):
         """A row that moved while the table was read may be in quarantine, if another one got its old key: told."""

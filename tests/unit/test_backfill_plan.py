@@ -14,7 +14,7 @@ from connectors.backfill.targets import TARGETS
 from connectors.errors import ConfigurationError, TerminalError
 from connectors.settings import BackfillSettings, LakeSettings, Settings
 from tasks.progress import render_grid
-from tests.unit.test_merge import KEYED
+from tests.silver_lake import KEYED
 from tests.unit.test_rebuild import EVENTS, TABLE, Source
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

@@ -1,13 +1,17 @@
 """The lake's memory of its source."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from connectors.lake.contract_log import contract_versions, latest_contracts, record_contracts
+from connectors.changes.markers import Marker
+from connectors.changes.order import Position
+from connectors.lake.contract_log import contract_versions, latest_contracts, latest_versions, record_contracts
 from connectors.lake.epoch_log import current_epoch, current_slot_epoch, ensure_epoch
 from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.baseline import PENDING, Baseline, BaselineKind
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import ServerIdentity
@@ -47,6 +51,18 @@ def test_the_first_version_holds_from_the_beginning(layout: LakeLayout) -> None:
     versions = contract_versions(layout)[TableName("public", "orders")]
     assert [(v.version, v.valid_from_lsn) for v in versions] == [(1, 0), (2, 2**62)]
     assert latest_contracts(layout)[TableName("public", "orders")] == contract("orders", "total")
+
+
+def test_of_two_resyncs_at_once_the_one_that_began_later_counts(layout: LakeLayout) -> None:
+    def resync(after: int) -> Baseline:
+        return Baseline(BaselineKind.RESYNC, 3, Position(1, after, 0, 0))
+
+    assert record_contracts(layout, [contract()], 10) != []
+    assert record_contracts(layout, [contract()], 70, baseline=resync(60), force=True) != []
+    assert record_contracts(layout, [contract()], 80, baseline=resync(50), force=True) == []
+    newest = latest_versions(layout)[TableName("public", "orders")].baseline
+    assert newest == replace(resync(60), complete_at=Marker(1, 70))
+    assert record_contracts(layout, [contract()], 90, baseline=PENDING, force=True) != []
 
 
 def test_weird_table_names_come_back_as_they_were(layout: LakeLayout) -> None:

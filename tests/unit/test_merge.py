@@ -7,69 +7,12 @@ import pytest
 from connectors.changes.order import BEGINNING
 from connectors.errors import CommitConflict, PositionLost
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.pending import merge_pending
+from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.storage import data_files, open_table, scratch_connection
-from connectors.lake.views import pin_table
-from connectors.postgres.contracts import ColumnContract, TableContract
+from connectors.lake.silver.table import SilverTable
 from connectors.streams.protocol import MESSAGES, RawBatch
 from tests.events import PARTITION, PLACEHOLDER, event, raw_batch
-
-COLUMNS = (
-    ColumnContract(name="id", type_name="int4", nullable=False),
-    ColumnContract(name="name", type_name="varchar"),
-    ColumnContract(name="big", type_name="text", toastable=True),
-)
-KEYED = TableContract(schema_name="public", table_name="t", columns=COLUMNS, key=("id",))
-KEYLESS = TableContract(schema_name="public", table_name="t", columns=COLUMNS, key=(), replica_identity="full")
-
-
-class Lake:
-    """One table's way from messages to silver."""
-
-    def __init__(self, root, contract=KEYED):
-        self.layout = LakeLayout(root, "s")
-        self.contract = contract
-        self.bronze = BronzeLog(self.layout)
-        self.offset = 0
-
-    def receive(self, *messages):
-        self.bronze.append(raw_batch(list(messages), first_offset=self.offset), tables={"s.public.t": "public.t"})
-        self.offset += len(messages)
-        return self
-
-    def silver(self):
-        return SilverTable(self.layout, self.contract, placeholder=PLACEHOLDER)
-
-    def merge(self, rows=10**6):
-        silver = self.silver()
-        sizes = {"rows": rows, "size": 2**40}
-        return list(merge_pending(self.bronze, silver, partitions=1, up_to_batch=self.bronze.batch, **sizes))
-
-    def select(self, columns, *, table=None):
-        uri = table or self.layout.silver(self.contract.table)
-        files = [f["path"] for f in data_files(uri, open_table(uri))]
-        if not files:
-            return []
-        query = f"SELECT {columns} FROM read_parquet({files!r}, union_by_name = true, hive_partitioning = false)"
-        with scratch_connection(self.layout.root) as connection:
-            return sorted(connection.execute(query).fetchall(), key=repr)
-
-    def current(self, columns):
-        """The rows that readers see."""
-        uri = self.layout.silver(self.contract.table)
-        rows = pin_table(self.contract.table, uri, open_table(uri)).current
-        with scratch_connection(self.layout.root) as connection:
-            return sorted(connection.execute(f"SELECT {columns} FROM ({rows})").fetchall(), key=repr)
-
-    def has_quarantine(self):
-        return open_table(self.layout.quarantine) is not None and self.select("*", table=self.layout.quarantine) != []
-
-    def rows(self):
-        names = ", ".join(column.name for column in self.contract.columns)
-        return [row[:-1] for row in self.select(f"{names}, _cdc_deleted") if not row[-1]]
+from tests.silver_lake import KEYED, KEYLESS, Lake, row
 
 
 @pytest.fixture
@@ -86,10 +29,6 @@ def new_lake(root):
 @pytest.fixture
 def lake(new_lake):
     return new_lake()
-
-
-def row(id_, name, big):
-    return {"id": id_, "name": name, "big": big}
 
 
 def test_insert_update_delete_and_tombstone(lake):
@@ -150,9 +89,9 @@ def test_delete_and_insert_at_one_lsn_are_one_update(lake):
 
 
 def test_later_epoch_beats_greater_lsn(lake):
-    lake.receive(event("c", row(1, "old life", "x"), lsn=900, prev=800)).merge()
-    lake.receive(event("r", row(1, "new life", "x"), lsn=5, epoch=2)).merge()
-    assert lake.rows() == [(1, "new life", "x")]
+    lake.receive(event("c", row(1, "old slot epoch", "x"), lsn=900, prev=800)).merge()
+    lake.receive(event("r", row(1, "new slot epoch", "x"), lsn=5, epoch=2)).merge()
+    assert lake.rows() == [(1, "new slot epoch", "x")]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -253,9 +192,9 @@ def test_merge_run_again_quarantines_nothing_twice(lake):
     silver = SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER)
     stale = SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER)
     files = lake.bronze.files()["public.t"]
-    silver.merge(files, up_to_batch=1)
-    stale.reload().progress = SilverProgress(batch=0, floor=BEGINNING)
-    stale.merge(files, up_to_batch=1)
+    SilverMerge(silver).merge_changes(files, up_to_batch=1)
+    stale.reload().progress = SilverProgress(batch=0, low_watermark=BEGINNING)
+    SilverMerge(stale).merge_changes(files, up_to_batch=1)
     assert len(lake.select("reason", table=lake.layout.quarantine)) == 1
 
 

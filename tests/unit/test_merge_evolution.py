@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from connectors.errors import ContractMismatch
-from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.table import SilverTable
 from connectors.postgres.contracts import ColumnContract
 from tests.events import PLACEHOLDER, event
-from tests.unit.test_merge import COLUMNS, KEYED, KEYLESS, Lake, row
+from tests.silver_lake import COLUMNS, KEYED, KEYLESS, Lake, row
 
 EXTRA = ColumnContract(name="extra", type_name="int4")
 

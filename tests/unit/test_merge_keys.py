@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from connectors.lake.silver.statistics import has_exact_statistics, misleading_columns
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.events import event
-from tests.unit.test_merge import Lake
+from tests.silver_lake import Lake
 
 TYPES = {
     "int8": ("int8", None, None),

@@ -16,14 +16,15 @@ from connectors.errors import CommitConflict
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.epoch_log import ensure_epoch, registered_slot_epoch
-from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.baseline import Baseline, BaselineKind
+from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.purge import merged_through, purge_deleted
 from connectors.lake.storage import data_files, open_table, scratch_connection
 from connectors.postgres.replication import ServerIdentity
 from deployments.cli import app
 from tests.events import PLACEHOLDER, event
 from tests.lake import as_recorded
-from tests.unit.test_merge import KEYED, KEYLESS, row
+from tests.silver_lake import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
 TOMORROW = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
@@ -131,8 +132,8 @@ def test_newer_changes_that_are_not_merged_keep_nothing(source):
 
 def test_rows_stay_while_the_rows_of_the_table_are_read(source):
     source.merge(BORN, DIED, OTHER, marker=BEHIND)
-    beginning = SilverProgress(BronzeLog(source.layout).batch, Position(1, 110, 0, 0))
-    record_contracts(source.layout, [KEYED], 120, beginning=beginning, again=True)
+    baseline = Baseline(BaselineKind.RESYNC, BronzeLog(source.layout).batch, Position(1, 110, 0, 0))
+    record_contracts(source.layout, [KEYED], 120, baseline=baseline, force=True)
     assert source.purge() == (0, "its rows are still to be read")
 
 
@@ -205,11 +206,11 @@ def test_new_epoch_begins_without_a_purge(purged):
 
 def test_rows_that_are_read_anew_are_all_taken(purged):
     """A purge meanwhile does not hide what the reading saw, or what came since."""
-    beginning = SilverProgress(BronzeLog(purged.layout).batch, Position(1, 50, 0, 0))
+    baseline = Baseline(BaselineKind.RESYNC, BronzeLog(purged.layout).batch, Position(1, 50, 0, 0))
     read = event("r", row(7, "read", "r"), lsn=60)
     read = (read[0], read[1], [*read[2], ("lakehouse.after", b"50")])
     purged.merge(event("c", row(8, "since", "s"), lsn=70, prev=65), event("c", row(2, "b", "y"), lsn=75, prev=72), read)
-    record_contracts(purged.layout, [KEYED], 90, beginning=beginning, again=True)
+    record_contracts(purged.layout, [KEYED], 90, baseline=baseline, force=True)
     purged.merge(marker=Marker(1, 120))
     alive = [r for r in purged.stored() if not r[-1]]
     assert alive == [(2, "b", "y", False), (7, "read", "r", False), (8, "since", "s", False)]
@@ -257,7 +258,7 @@ def test_of_a_purge_and_a_merge_one_looks_again(source):
     source.receive(BORN)
     files = BronzeLog(source.layout).files(after_batch=merging.batch)["public.t"]
     with pytest.raises(CommitConflict):
-        merging.merge(files, up_to_batch=BronzeLog(source.layout).batch)
+        SilverMerge(merging).merge_changes(files, up_to_batch=BronzeLog(source.layout).batch)
     merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.stored() == [ALIVE, (3, "c", "z", False)]
 

@@ -13,13 +13,13 @@ from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.epoch_log import current_slot_epoch
-from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.baseline import Baseline, BaselineKind
 from connectors.lake.silver.replace import replace_rows
 from connectors.lake.storage import open_table
 from connectors.postgres.types import TYPES
 from tests.events import event
 from tests.lake import as_recorded
-from tests.unit.test_merge import KEYED, KEYLESS, row
+from tests.silver_lake import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
 BAD, READ = [None], "[null]"
@@ -250,10 +250,10 @@ def test_rebuild_quarantines_what_only_the_rules_of_now_reject(source):
 
 def test_table_read_anew_supersedes_what_came_before_and_nothing_behind(source):
     source.merge(event("c", row(1, BAD, "x"), lsn=10, prev=5), BROKEN)
-    beginning = SilverProgress(BronzeLog(source.layout).batch, Position(1, 50, 0, 0))
+    baseline = Baseline(BaselineKind.RESYNC, BronzeLog(source.layout).batch, Position(1, 50, 0, 0))
     key, value, headers = event("r", row(1, "a", "x"), lsn=10)
     source.receive((key, value, [*headers, ("lakehouse.after", b"50")]), BROKEN)
-    record_contracts(source.layout, [typed(KEYED, "_int4")], 60, beginning=beginning, again=True)
+    record_contracts(source.layout, [typed(KEYED, "_int4")], 60, baseline=baseline, force=True)
     BronzeLog(source.layout).confirm(Marker(1, 60))
     rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rejected() == {3: ("rejected", "the value is not JSON")}

@@ -23,7 +23,7 @@ from connectors.postgres.replication import ServerIdentity
 from connectors.settings import CdcSettings, LakeSettings, Settings
 from tests.events import event, raw_batch
 from tests.lake import as_recorded
-from tests.unit.test_merge import KEYED, KEYLESS, row
+from tests.silver_lake import KEYED, KEYLESS, row
 
 TABLE = TableName("public", "t")
 EVENTS = [

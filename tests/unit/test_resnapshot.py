@@ -4,10 +4,10 @@ import pytest
 
 from connectors.changes.markers import Marker
 from connectors.changes.order import Position
-from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.baseline import Baseline, BaselineKind
+from connectors.lake.silver.table import SilverTable
 from tests.events import PLACEHOLDER, event
-from tests.unit.test_merge import KEYED, Lake, row
+from tests.silver_lake import KEYED, Lake, row
 
 AFTER, READ, BEHIND = 100, 200, 300
 
@@ -20,8 +20,7 @@ class Read(Lake):
             self.layout,
             KEYED,
             placeholder=PLACEHOLDER,
-            beginning=SilverProgress(0, Position(1, AFTER, 0, 0)),
-            read_until=Marker(1, BEHIND),
+            baseline=Baseline(BaselineKind.RESYNC, 0, Position(1, AFTER, 0, 0), complete_at=Marker(1, BEHIND)),
         )
 
     def finish(self, **limits):

@@ -22,7 +22,7 @@ from connectors.postgres.contracts import ColumnContract
 from deployments.cli import app
 from tests.events import PARTITION, event
 from tests.lake import as_recorded
-from tests.unit.test_merge import KEYED, KEYLESS, row
+from tests.silver_lake import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
 BROKEN = (b'{"id":7}', b"{broken", [("lakehouse.epoch", b"1")])

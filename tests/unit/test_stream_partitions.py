@@ -5,10 +5,11 @@ import pytest
 from connectors.changes.markers import Marker
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.merge import SilverMerge
+from connectors.lake.silver.table import SilverTable
 from connectors.streams.protocol import StreamPartition
 from tests.events import PLACEHOLDER, event, raw_batch
-from tests.unit.test_merge import KEYED, Lake, row
+from tests.silver_lake import KEYED, Lake, row
 
 P0, P1 = (StreamPartition("s.public.t", "topic-id", n) for n in (0, 1))
 
@@ -27,7 +28,7 @@ class Partitioned(Lake):
         self.bronze.confirm(Marker(1, lsn))
         silver = SilverTable(self.layout, KEYED, placeholder=PLACEHOLDER)
         files = self.bronze.files(after_batch=silver.batch).get("public.t", [])
-        return silver.merge(files, up_to_batch=self.bronze.batch, through=self.bronze.through)
+        return SilverMerge(silver).merge_changes(files, up_to_batch=self.bronze.batch, through=self.bronze.through)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.lake.bronze import BronzeLog
 from tests.events import PARTITION, event
-from tests.unit.test_merge import Lake, row
+from tests.silver_lake import Lake, row
 
 # A file has its name only once it is whole: delta-rs writes to one with a number behind.
 LEFT_IN_TABLE = ["part-0.zstd.parquet#1", "part-0.zstd.parquet", "source_table=public.t/part-0.zstd.parquet"]

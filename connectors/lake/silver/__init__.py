@@ -4,6 +4,7 @@
 """
 
 __all__ = [
+    "baseline",
     "history",
     "merge",
     "overwrite",
@@ -16,5 +17,6 @@ __all__ = [
     "settle",
     "statistics",
     "stored",
+    "table",
     "upsert",
 ]

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
-from deltalake import DeltaTable, WriterProperties, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import WRITER, committing, with_progress
 from connectors.lake.storage import scratch_connection
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
 
 def overwrite_rows(
@@ -32,6 +30,6 @@ def overwrite_rows(
             schema.empty_table() if query is None else connection.sql(query).to_arrow_reader().cast(schema),
             mode="overwrite",
             schema_mode="overwrite",
-            writer_properties=_WRITER,
+            writer_properties=WRITER,
             commit_properties=with_progress(progress),
         )

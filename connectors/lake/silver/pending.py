@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from connectors.changes.decode import Messages
 from connectors.lake.bronze import BronzeFile, BronzeLog
 from connectors.lake.layout import log_name
-from connectors.lake.silver.merge import SilverTable, SliceReport
-from connectors.lake.silver.progress import UNREAD
+from connectors.lake.silver.merge import SilverMerge, SliceReport
 
 
 def merge_pending(
-    bronze: BronzeLog, silver: SilverTable, *, partitions: int, up_to_batch: int, rows: int, size: int
+    bronze: BronzeLog, merge: SilverMerge, *, partitions: int, up_to_batch: int, rows: int, size: int
 ) -> Iterator[SliceReport]:
     """Merges what is pending, slice by slice.
 
@@ -18,7 +17,7 @@ def merge_pending(
 
     Args:
         bronze: The change log.
-        silver: The table to merge into.
+        merge: The table to merge into, and where.
         partitions: How many stream partitions the table's topic has.
         up_to_batch: The last batch to read.
         rows: About how many rows a slice has at the most.
@@ -28,28 +27,29 @@ def merge_pending(
         CommitConflict: Another merge committed first: reload, and see what is left to do.
         ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is held.
     """
+    silver = merge.silver
     after_batch = silver.batch
-    if silver.awaits_rows:
-        if bronze.through < silver.read_until or up_to_batch < bronze.batch:
+    if silver.awaits_resync:
+        if bronze.through < silver.baseline.complete_at or up_to_batch < bronze.batch:
             return
-        after_batch = silver.beginning.batch
-    elif silver.beginning == UNREAD:
+        after_batch = silver.baseline.batch
+    elif silver.baseline.is_pending:
         return
     contract = silver.contract
     files = bronze.files(after_batch=after_batch, up_to_batch=up_to_batch).get(log_name(contract.table), [])
-    if silver.awaits_rows:
+    if silver.awaits_resync:
         for part, cut in slices(files, rows=rows, size=size, up_to_batch=up_to_batch):
-            silver.merge_rows(part, after_batch=after_batch, up_to_batch=cut)
+            merge.merge_resync(part, after_batch=after_batch, up_to_batch=cut)
             after_batch = cut
     if contract.key and partitions > 1:
         # An older change may be in a newer batch, by another stream partition: all that is pending is one slice.
         if files:
-            yield silver.merge(files, up_to_batch=up_to_batch, through=bronze.through)
+            yield merge.merge_changes(files, up_to_batch=up_to_batch, through=bronze.through)
         return
     # Progress never goes back, also where the table goes on from an earlier beginning.
     for part, cut in slices(files, rows=rows, size=size, up_to_batch=up_to_batch, at_least=silver.batch):
         later = Messages([f.path for f in files if f.last_batch > cut], cut, up_to_batch)
-        yield silver.merge(part, up_to_batch=cut, later=later)
+        yield merge.merge_changes(part, up_to_batch=cut, later=later)
 
 
 def slices(

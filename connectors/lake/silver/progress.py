@@ -1,10 +1,10 @@
-"""What a silver table has reached: the last merged batch, the floor below which no row is left, the last purge."""
+"""The progress of a silver table: the last merged batch, the low watermark, the purge watermark."""
 
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
-from connectors.changes.order import BEGINNING, Position
+from connectors.changes.order import Position
 from connectors.lake.commits import reached
 
 _BATCH = "v1/batch"
@@ -18,39 +18,33 @@ class SilverProgress:
 
     Attributes:
         batch: The last bronze batch that is merged.
-        floor: Changes strictly below this position are not taken any more.
-        purged_lsn: LSN of a marker in the floor's epoch. Of what was committed before it all was merged, and deleted
-            rows may be gone: changes of keys that are not there are not taken any more.
+        low_watermark: Changes strictly below this position are ignored.
+        purged_lsn: LSN of a marker in the low watermark's epoch: the purge watermark. Everything committed before it
+            was merged, and soft-deleted rows may be purged: changes below it of keys that silver lacks are ignored.
     """
 
     batch: int
-    floor: Position
+    low_watermark: Position
     purged_lsn: int = 0
 
     @classmethod
     def of(cls, table: DeltaTable) -> "SilverProgress | None":
-        """Reads what a table has reached; None before its first commit of ours."""
-        batch, purged, *floor = (reached(table, name) for name in (_BATCH, _PURGED, *_FLOOR))
+        """Reads the progress of a table; None before its first merge."""
+        batch, purged, *low_watermark = (reached(table, name) for name in (_BATCH, _PURGED, *_FLOOR))
         if batch is None:
             return None
-        return cls(batch, Position(*(number or 0 for number in floor)), purged or 0)
+        return cls(batch, Position(*(number or 0 for number in low_watermark)), purged or 0)
 
     @property
     def purged(self) -> Position:
-        """Position below which changes of keys that are not there are not taken any more."""
-        return Position(self.floor.epoch, self.purged_lsn, 0, 0)
+        """The purge watermark: changes below it of keys that silver lacks are ignored."""
+        return Position(self.low_watermark.epoch, self.purged_lsn, 0, 0)
 
-    def advance(self, batch: int, floor: Position) -> "SilverProgress":
-        """Returns what is reached with a batch, and maybe a new floor: all of an earlier epoch lies below that."""
-        return SilverProgress(batch, floor, self.purged_lsn if floor.epoch == self.floor.epoch else 0)
+    def advance(self, batch: int, low_watermark: Position) -> "SilverProgress":
+        """Returns the progress after a batch. In a new epoch everything purged lies below the low watermark."""
+        same_epoch = low_watermark.epoch == self.low_watermark.epoch
+        return SilverProgress(batch, low_watermark, self.purged_lsn if same_epoch else 0)
 
     def as_transactions(self) -> dict[str, int]:
-        """What a commit carries."""
-        return {_BATCH: self.batch, _PURGED: self.purged_lsn, **dict(zip(_FLOOR, self.floor, strict=True))}
-
-
-START = SilverProgress(0, BEGINNING)
-"""Of a table that is merged from the first event on."""
-
-UNREAD = SilverProgress(0, Position(0, 0, 0, 0))
-"""Of a table whose rows are still to be read: what arrives of it are changes of rows that nobody knows."""
+        """The `txn` actions of a commit."""
+        return {_BATCH: self.batch, _PURGED: self.purged_lsn, **dict(zip(_FLOOR, self.low_watermark, strict=True))}

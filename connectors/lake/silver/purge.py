@@ -7,19 +7,14 @@ not taken. So the mark must be a position below which everything was merged.
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from deltalake import WriterProperties
-
 from connectors.changes.decode import Messages, decode_sql
 from connectors.lake.bronze import BronzeLog
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import WRITER, committing, with_progress
 from connectors.lake.layout import log_name
-from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.silver.stored import stored_rows
+from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import scratch_connection
 from connectors.postgres.identifiers import quote_literal
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class DeletedRows:
 
 def merged_through(bronze: BronzeLog, silver: SilverTable) -> SilverProgress:
     """Returns silver's progress with the last marker before which all that the source committed is merged."""
-    epoch = silver.progress.floor.epoch
+    epoch = silver.progress.low_watermark.epoch
     drained = bronze.through.lsn if bronze.through.epoch == epoch else 0
     files = bronze.files(after_batch=silver.batch).get(log_name(silver.contract.table), [])
     pending = decode_sql(
@@ -54,7 +49,7 @@ def merged_through(bronze: BronzeLog, silver: SilverTable) -> SilverProgress:
 
 def count_deleted(silver: SilverTable, *, before: dt.datetime, progress: SilverProgress) -> DeletedRows:
     """Counts deleted rows; those are settled that lie below the purge of `progress`."""
-    rows = stored_rows(silver.table, silver.uri)
+    rows = silver.rows()
     if rows is None:
         return DeletedRows(0, 0, 0)
     with scratch_connection(silver.uri) as connection:
@@ -75,7 +70,7 @@ def purge_deleted(silver: SilverTable, *, before: dt.datetime, progress: SilverP
     with committing(silver.table):
         silver.table.delete(
             f"_cdc_deleted AND {_is_old(before)} AND {_is_settled(progress)}",
-            writer_properties=_WRITER,
+            writer_properties=WRITER,
             commit_properties=with_progress(progress.as_transactions()),
         )
     silver.progress = progress

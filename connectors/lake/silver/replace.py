@@ -6,10 +6,9 @@ from deltalake import DeltaTable
 from connectors.changes.columns import names
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.commits import reached
-from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.statistics import adopt_statistics
-from connectors.lake.silver.stored import stored_rows
+from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import scratch_connection
 from connectors.lake.views import pin_table
 from connectors.postgres.identifiers import quote_identifier
@@ -54,7 +53,7 @@ def replace_rows(silver: SilverTable, new: SilverTable) -> None:
     """
     if silver.batch > new.batch:
         raise CommitConflict(f"{silver.uri}: a merge has got further than the table that is to replace it")
-    rows = stored_rows(new.table, new.uri)
+    rows = new.rows()
     # A table that has merged nothing since its contract gained a column does not have it yet.
     stored = set(new.table.schema().to_arrow().names)
     schema = pa.schema([field for field in new.schema if field.name in stored])

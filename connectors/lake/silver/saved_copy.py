@@ -7,10 +7,10 @@ import pyarrow as pa
 from connectors.changes.columns import names
 from connectors.errors import TerminalError
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.merge import SilverTable
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.schema import held
+from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import ensure_table, open_table
 from connectors.lake.views import pin_table
 from connectors.postgres.identifiers import TableName

@@ -1,16 +1,13 @@
 """What became of rejected messages, once all of bronze was read again in order: silver tells."""
 
-import duckdb
-
 from connectors.changes.columns import names
-from connectors.changes.decode import decode_sql
 from connectors.changes.order import is_below, is_newer
 from connectors.changes.toast import UNKNOWN_VALUE
+from connectors.changes.workspace import MergeWorkspace
+from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, Rules, quarantined_messages, record_outcomes
-from connectors.lake.silver.merge import SilverTable
-from connectors.lake.silver.stored import read_stored
-from connectors.lake.storage import scratch_connection
+from connectors.lake.silver.table import SilverTable
 from connectors.postgres.identifiers import quote_literal
 
 
@@ -26,12 +23,12 @@ def settle_rejected(layout: LakeLayout, silver: SilverTable, *, rules: Rules, si
     Raises:
         CommitConflict: Another run recorded first, and kept doing so.
     """
-    with scratch_connection(layout.root) as connection:
-        judge_rejected(connection, layout, silver)
-        record_outcomes(connection, layout, silver.contract.table, rules=rules, silver_version=silver_version)
+    with DUCKDB.workspace(silver) as work:
+        judge_rejected(work, layout, silver)
+        record_outcomes(work, layout, silver.contract.table, rules=rules, silver_version=silver_version)
 
 
-def judge_rejected(connection: duckdb.DuckDBPyConnection, layout: LakeLayout, silver: SilverTable) -> None:
+def judge_rejected(work: MergeWorkspace, layout: LakeLayout, silver: SilverTable) -> None:
     """Makes the table `judged`: stream address, `outcome` and `reason` of the messages that were ever rejected.
 
     Replayed: silver shows the change, or has it in its history. Superseded: something newer took its place, a later
@@ -39,19 +36,19 @@ def judge_rejected(connection: duckdb.DuckDBPyConnection, layout: LakeLayout, si
     """
     columns, contract = silver.columns, silver.contract
     messages = quarantined_messages(layout, contract.table, up_to_batch=silver.batch)
-    query = decode_sql(columns, messages, placeholder=silver.placeholder, both_images=not contract.key)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE changes AS {query}")
+    work.create("changes", DUCKDB.decoded(silver, messages))
     stored, not_reached, passed = "", "FALSE", "FALSE"
     if contract.key:
         keys = f"SELECT {columns.keys} FROM changes WHERE reason IS NULL AND _cdc_op <> 't'"
-        read_stored(connection, silver.table, uri=silver.uri, columns=columns, keys=keys)
+        DUCKDB.read_stored(work, silver, keys=keys)
         stored = f"LEFT JOIN stored USING ({columns.keys})"
         unknown, purged = "stored._cdc_epoch IS NULL", is_below("changes", silver.progress.purged)
         not_reached = f"({unknown} AND NOT {purged}) OR {is_newer('changes', 'stored')}"
         passed = f"{unknown} OR {is_newer('stored', 'changes')}"
-    gone = f"changes.batch <= {silver.beginning.batch} OR {is_below('changes', silver.progress.floor)}"
-    connection.execute(f"""
-CREATE OR REPLACE TEMP TABLE judged AS
+    gone = f"changes.batch <= {silver.baseline.batch} OR {is_below('changes', silver.progress.low_watermark)}"
+    work.create(
+        "judged",
+        f"""
 SELECT {names(ADDRESS)}, if(outcome = 'rejected', coalesce(reason, {quote_literal(UNKNOWN_VALUE)}), NULL) AS reason,
     outcome
 FROM (
@@ -65,4 +62,5 @@ FROM (
     END AS outcome
     FROM changes {stored}
 )
-""")
+""",
+    )

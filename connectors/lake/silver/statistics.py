@@ -7,9 +7,9 @@ files by such bounds, a merge or a stranger's query, skips files that hold what 
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from connectors.changes.cdc_columns import CDC_COLUMNS
 from connectors.changes.columns import Column, Columns
 from connectors.lake.commits import committing
-from connectors.lake.layout import CDC_COLUMNS
 from connectors.lake.storage import data_files
 from connectors.postgres.types import decimal_digits
 

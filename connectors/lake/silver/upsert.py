@@ -3,16 +3,16 @@
 import datetime as dt
 from collections.abc import Mapping
 
-import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable, WriterProperties
+from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
+from connectors.changes.cdc_columns import CDC_COLUMNS, POSITION
 from connectors.changes.columns import Column, Columns, names
-from connectors.changes.floor import Floor
 from connectors.changes.fold import fold_changes
-from connectors.changes.markers import Marker
-from connectors.changes.order import POSITION, Position, is_below, is_newer
+from connectors.changes.low_watermark import LowWatermark
+from connectors.changes.markers import NO_MARKER
+from connectors.changes.order import is_below, is_newer
 from connectors.changes.toast import (
     drop_merged,
     has_kept,
@@ -23,96 +23,84 @@ from connectors.changes.toast import (
     reject_unknown,
     resolve_moves,
 )
-from connectors.lake.commits import commit_progress, committing, with_progress
-from connectors.lake.layout import CDC_COLUMNS
+from connectors.changes.workspace import MergeWorkspace
+from connectors.lake.commits import WRITER, commit_progress, committing, with_progress
+from connectors.lake.engines.protocol import MergeEngine
+from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.statistics import has_exact_statistics
-from connectors.lake.silver.stored import has_below, read_stored
+from connectors.lake.silver.stored import has_below
+from connectors.lake.silver.table import SilverTable
 from connectors.postgres.identifiers import quote_literal
 
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 _HAS_IMAGE = "_cdc_has_image"
 
 
-def drop_purged(
-    connection: duckdb.DuckDBPyConnection, silver: DeltaTable, *, uri: str, columns: Columns, purged: Position
-) -> None:
-    """Takes out of `changes` what comes late of keys whose deleted rows were purged: they are not in silver."""
-    keys = f"SELECT {columns.keys} FROM changes WHERE {is_below('changes', purged)}"
-    if connection.execute(f"{keys} LIMIT 1").fetchall():
-        read_stored(connection, silver, uri=uri, columns=columns, keys=keys)
-        there = f"SELECT ({columns.keys}) FROM stored"
-        connection.execute(
-            f"DELETE FROM changes WHERE {is_below('changes', purged)} AND ({columns.keys}) NOT IN ({there})"
-        )
+def drop_purged(work: MergeWorkspace, silver: SilverTable, *, engine: MergeEngine) -> None:
+    """Drops late changes of keys whose soft-deleted rows were purged: silver does not have them any more."""
+    keys, purged = work.columns.keys, is_below("changes", silver.progress.purged)
+    if work.count("changes", purged) > 0:
+        engine.read_stored(work, silver, keys=f"SELECT {keys} FROM changes WHERE {purged}")
+        work.delete("changes", f"{purged} AND ({keys}) NOT IN (SELECT ({keys}) FROM stored)")
 
 
 def fold_with_stored(
-    connection: duckdb.DuckDBPyConnection,
-    silver: DeltaTable,
+    work: MergeWorkspace,
+    silver: SilverTable,
     *,
-    uri: str,
-    columns: Columns,
-    floor: Floor | None,
-    read_until: Marker,
+    engine: MergeEngine,
+    low_watermark: LowWatermark | None,
     later: str,
 ) -> None:
-    """Folds `changes` into `folded`; changes whose left-out values nobody knows go to `rejected`, never to silver.
+    """Folds `changes` into `folded`; changes with a TOAST value that nobody knows go to `rejected`, never to silver.
 
-    `read_until` is the marker behind which the rows of silver had been read, if that was while they changed; `later` is
-    the query of the pending changes that come after these.
+    Args:
+        work: The work tables.
+        silver: The table.
+        engine: What reads silver.
+        low_watermark: A new low watermark.
+        later: Query of the pending changes behind these.
     """
-    if has_kept(connection, columns):
-        open_moves(connection, columns, read_until=read_until, later=later)
-        read_stored(connection, silver, uri=uri, columns=columns, keys=keys_in_need(columns))
-        if floor is not None:
-            connection.execute(f"DELETE FROM stored WHERE {is_below('stored', floor.position)}")
-        drop_merged(connection, columns)
-        if has_moves(connection):
-            read_stored(
-                connection,
-                silver,
-                uri=uri,
-                columns=columns,
-                keys=old_keys(columns),
-                into="stored_values",
-                values=columns.toastable,
-            )
-            resolve_moves(connection, columns)
-        reject_unknown(connection, columns)
-    fold_changes(connection, columns)
+    columns, baseline = work.columns, silver.baseline
+    if has_kept(work):
+        complete_at = baseline.complete_at if baseline.is_resync else NO_MARKER
+        open_moves(work, complete_at=complete_at, later=later)
+        engine.read_stored(work, silver, keys=keys_in_need(columns))
+        if low_watermark is not None:
+            work.delete("stored", is_below("stored", low_watermark.position))
+        drop_merged(work)
+        if has_moves(work):
+            engine.read_stored(work, silver, keys=old_keys(columns), into="stored_values", values=columns.toastable)
+            resolve_moves(work)
+        reject_unknown(work)
+    fold_changes(work)
 
 
 def merge_folded(
-    connection: duckdb.DuckDBPyConnection,
-    silver: DeltaTable,
-    *,
-    uri: str,
-    schema: pa.Schema,
-    columns: Columns,
-    floor: Floor | None,
-    progress: Mapping[str, int],
+    work: MergeWorkspace, silver: SilverTable, *, low_watermark: LowWatermark | None, progress: SilverProgress
 ) -> None:
-    """Merges `folded` into silver, deletes what lies below the floor, and advances progress, in one commit.
+    """Merges `folded` into silver, deletes the rows below the low watermark, and advances progress, in one commit.
 
     Raises:
         CommitConflict: Another merge committed first; run this one again.
     """
-    rows = connection.sql(_folded_sql(columns)).to_arrow_table()
-    before = silver.version()
-    # Looking for rows below the floor is cheap, merging with all of silver is not.
-    if floor is not None and not has_below(connection, silver, uri=uri, floor=floor.position):
-        floor = None
-    if len(rows) > 0 or floor is not None:
-        merger = _merger(silver, rows, columns=columns, progress=progress)
-        if floor is not None:
+    rows = work.connection.sql(_folded_sql(work.columns)).to_arrow_table()
+    table, transactions = silver.table, progress.as_transactions()
+    before = table.version()
+    # Looking for rows below the low watermark is cheap, merging with all of silver is not.
+    if low_watermark is not None and not has_below(work, silver, low_watermark=low_watermark.position):
+        low_watermark = None
+    if len(rows) > 0 or low_watermark is not None:
+        merger = _merger(table, rows, columns=work.columns, progress=transactions)
+        if low_watermark is not None:
+            below = is_below("t", low_watermark.position)
             merger = merger.when_not_matched_by_source_update(
-                _taken_away(floor), predicate=f"NOT t._cdc_deleted AND {is_below('t', floor.position)}"
+                _taken_away(low_watermark), predicate=f"NOT t._cdc_deleted AND {below}"
             )
-        with committing(silver):
+        with committing(table):
             merger.execute()
-    if silver.version() == before:
+    if table.version() == before:
         # Nothing was newer: a merge without effect makes no commit.
-        commit_progress(silver, schema, progress)
+        commit_progress(table, silver.schema, transactions)
 
 
 def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: Mapping[str, int]) -> TableMerger:
@@ -129,7 +117,7 @@ def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: M
         # Streaming reads the whole target; without it, files are pruned by the keys of the source, as their statistics
         # have them.
         streamed_exec=not all(map(has_exact_statistics, columns.key)),
-        writer_properties=_WRITER,
+        writer_properties=WRITER,
         commit_properties=with_progress(progress),
     )
     return (
@@ -139,15 +127,15 @@ def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: M
     )
 
 
-def _taken_away(floor: Floor) -> dict[str, str]:
-    """What a row says that a floor took away; its values stay."""
-    epoch, prev = floor.position[:2]
+def _taken_away(low_watermark: LowWatermark) -> dict[str, str]:
+    """What a row says that a low watermark took away; its values stay."""
+    epoch, prev = low_watermark.position[:2]
     values = (
         epoch,
         prev,
-        floor.lsn,
-        f"'{floor.op}'",
-        _timestamp(floor.at),
+        low_watermark.lsn,
+        f"'{low_watermark.op}'",
+        _timestamp(low_watermark.at),
         _timestamp(dt.datetime.now(dt.UTC)),
         "TRUE",
     )

@@ -3,9 +3,10 @@
 import pytest
 
 from connectors.changes.order import Position
-from connectors.lake.silver.merge import SilverTable
+from connectors.lake.silver.merge import SilverMerge
+from connectors.lake.silver.table import SilverTable
 from tests.events import PLACEHOLDER, event
-from tests.unit.test_merge import KEYLESS, Lake, row
+from tests.silver_lake import KEYLESS, Lake, row
 
 
 @pytest.fixture
@@ -133,8 +134,8 @@ def test_table_emptied_while_nobody_captured_is_empty_once_the_new_epoch_streams
     for table in (lake, history):
         table.receive(*snapshot(row(1, "a", None), lsn=100)).merge()
         silver = SilverTable(table.layout, table.contract, placeholder=PLACEHOLDER)
-        silver.raise_floor(Position(2, 0, 0, 0))
-        assert silver.reload().progress.floor.epoch == 2
+        SilverMerge(silver).raise_low_watermark(Position(2, 0, 0, 0))
+        assert silver.reload().progress.low_watermark.epoch == 2
     assert (lake.rows(), images(history)) == ([], {})
 
 

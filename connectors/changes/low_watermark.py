@@ -1,4 +1,4 @@
-"""The floor of a table: the position below which none of its rows is left.
+"""The low watermark of a table: the position below which none of its rows is left.
 
 A truncation sets it, and so does a snapshot that read the whole table: rows that were there before, and that it did
 not see, were deleted while nobody captured. A snapshot that was begun anew also takes back what its first try saw.
@@ -7,13 +7,12 @@ not see, were deleted while nobody captured. A snapshot that was begun anew also
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
-
 from connectors.changes.order import Position, is_below
+from connectors.changes.workspace import MergeWorkspace
 
 
 @dataclass(frozen=True)
-class Floor:
+class LowWatermark:
     """What took rows away, and when.
 
     Attributes:
@@ -35,12 +34,12 @@ class Floor:
         return self.position.lsn or self.position.rank
 
 
-def find_floor(connection: duckdb.DuckDBPyConnection) -> Floor | None:
-    """Returns the highest floor that the table `changes` tells of; None if none.
+def find_low_watermark(work: MergeWorkspace) -> LowWatermark | None:
+    """Returns the highest low watermark that the table `changes` tells of; None if none.
 
     A snapshot is complete with its last row; with the first change after it, where the table was empty.
     """
-    rows = connection.execute("""
+    rows = work.connection.execute("""
 SELECT _cdc_epoch, _cdc_prev_commit_lsn, _cdc_lsn, 1 AS rank, _cdc_committed_at FROM changes
 WHERE _cdc_op = 't' AND reason IS NULL
 UNION ALL
@@ -51,9 +50,9 @@ SELECT _cdc_epoch, 0, 0, 0, min(_cdc_committed_at) FROM changes
 WHERE _cdc_op <> 'r' AND _cdc_epoch IS NOT NULL GROUP BY _cdc_epoch
 ORDER BY 1 DESC, 2 DESC, 3 DESC, 4 DESC LIMIT 1
 """).fetchall()
-    return Floor(Position(*rows[0][:4]), rows[0][4]) if rows else None
+    return LowWatermark(Position(*rows[0][:4]), rows[0][4]) if rows else None
 
 
-def drop_below(connection: duckdb.DuckDBPyConnection, floor: Position) -> None:
-    """Takes truncations, and changes that lie below the floor, out of `changes`."""
-    connection.execute(f"DELETE FROM changes WHERE _cdc_op = 't' OR {is_below('changes', floor)}")
+def drop_below(work: MergeWorkspace, low_watermark: Position) -> None:
+    """Takes truncations, and changes that lie below the low watermark, out of `changes`."""
+    work.delete("changes", f"_cdc_op = 't' OR {is_below('changes', low_watermark)}")

@@ -1,0 +1,3 @@
+"""Merge engines: where a merge reads bronze and silver, and commits."""
+
+__all__ = ["duckdb", "protocol"]

@@ -1,0 +1,46 @@
+"""What a merge needs of an engine. Decoding, ordering and folding are the same SQL on the work tables of each."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from connectors.changes.columns import Column
+from connectors.changes.decode import Messages
+from connectors.changes.low_watermark import LowWatermark
+from connectors.changes.workspace import MergeWorkspace, WorkTable
+from connectors.lake.silver.progress import SilverProgress
+from connectors.lake.silver.table import SilverTable
+
+
+class MergeEngine(Protocol):
+    """Reads bronze, finds stored rows and commits, for merges into silver tables."""
+
+    def workspace(self, silver: SilverTable) -> AbstractContextManager[MergeWorkspace]:
+        """Opens empty work tables for one merge."""
+        ...
+
+    def decoded(self, silver: SilverTable, messages: Messages) -> str:
+        """Returns the query of messages of bronze, decoded into typed changes."""
+        ...
+
+    def read_stored(
+        self,
+        work: MergeWorkspace,
+        silver: SilverTable,
+        *,
+        keys: str,
+        into: WorkTable = "stored",
+        values: Sequence[Column] = (),
+    ) -> None:
+        """Creates a work table of silver's rows of the keys that a query on the work tables selects."""
+        ...
+
+    def commit(
+        self, work: MergeWorkspace, silver: SilverTable, *, low_watermark: LowWatermark | None, progress: SilverProgress
+    ) -> None:
+        """Commits rows and progress at once: `folded`, or `changes` where the table has no primary key.
+
+        Raises:
+            CommitConflict: Another merge committed first.
+        """
+        ...
