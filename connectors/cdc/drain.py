@@ -5,7 +5,6 @@ between two commits, the next run reads on from the positions in bronze: nothing
 """
 
 import time
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from threading import Event
@@ -24,6 +23,7 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
 from connectors.streams import ChangeStream, Positions, open_stream
+from connectors.streams.protocol import partition_counts
 
 _MARKER_SECONDS = 120
 _MARKER_LOOK_SECONDS = 0.1
@@ -118,7 +118,7 @@ def _drain_to(
 ) -> tuple[int, int]:
     """Drains up to `ends`; returns how many messages and micro-batches this run committed."""
     messages = batches = 0
-    partitions = Counter(partition.topic for partition in ends)
+    partitions = partition_counts(ends)
     stream.seek(bronze.positions(ends))
     while True:
         raw = stream.poll(ends, max_messages=settings.cdc.batch_messages, max_bytes=settings.cdc.batch_bytes)
@@ -154,4 +154,4 @@ def _look_again(bronze: BronzeLog, conflict: CommitConflict) -> None:
 
 
 def _has_several(ends: Positions, tables: Mapping[str, str]) -> bool:
-    return any(count > 1 for topic, count in Counter(p.topic for p in ends).items() if topic in tables)
+    return any(count > 1 for topic, count in partition_counts(ends).items() if topic in tables)

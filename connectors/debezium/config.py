@@ -190,6 +190,8 @@ def _delivery(settings: Settings) -> dict[str, str]:
         "heartbeat.interval.ms": str(settings.cdc.heartbeat_seconds * 1000),
         # Without it an idle database would keep all the log that its neighbours write.
         "heartbeat.action.query": heartbeat,
+        # Three headers on every message that only an OpenLineage integration reads.
+        "extended.headers.enabled": "false",
         "producer.override.linger.ms": "5",
         "producer.override.batch.size": "262144",
         "producer.override.compression.type": "lz4",

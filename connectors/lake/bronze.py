@@ -1,7 +1,7 @@
 """Bronze: the change log of a source, everything as received, one commit per micro-batch.
 
 Each commit carries the next batch number and the next position of every stream partition, so progress and rows can't
-come apart. Offsets of a recreated topic start anew: beside each position stands a number made from the topic's id.
+come apart. A recreated topic starts from zero: beside each position stands a number made from the topic's id.
 """
 
 import datetime as dt
@@ -35,6 +35,9 @@ SCHEMA = pa.schema(
 _BATCH = "v1/batch"
 _MARKER = ("v1/marker_epoch", "v1/marker_lsn")
 _THROUGH = ("v1/through_epoch", "v1/through_lsn")
+_POSITION_BITS = 62
+_MORE = 1 << _POSITION_BITS
+"""In a number of a position: higher bits of it follow in the next number."""
 _REOPEN_AFTER = 50
 # Longer than any run: whoever has opened the table goes on to read the files of that version.
 _VACUUM_HOURS = 7 * 24
@@ -117,7 +120,7 @@ class BronzeLog:
         marker = max(marker, self.marker)
         progress = {_BATCH: self.batch + 1, **dict(zip(_MARKER, marker, strict=True))}
         for partition, position in raw.positions.items():
-            progress[_position_name(partition)] = position
+            progress |= _position_numbers(partition, position)
             progress[_identity_name(partition)] = _identity(partition)
         for topic, count in (partitions or {}).items():
             if count != self.partitions(topic):
@@ -219,12 +222,16 @@ class BronzeLog:
         identity = self._number(_identity_name(partition)) or 0
         if identity not in (0, _identity(partition)):
             raise PositionLost(
-                f"topic {partition.topic!r} was deleted and made anew since it was last read",
+                f"topic {partition.topic!r} was recreated since it was last read",
                 hint=READ_ANEW,
                 partition=partition,
             )
-        position = self._number(_position_name(partition))
-        return 0 if position is None else position
+        position, part, more = 0, 0, True
+        while more:
+            number = self._number(_position_name(partition, part)) or 0
+            position |= (number & ~_MORE) << (part * _POSITION_BITS)
+            part, more = part + 1, number & _MORE != 0
+        return position
 
 
 def _rows(messages: pa.Table, *, batch: int, tables: Mapping[str, str]) -> pa.Table:
@@ -243,8 +250,21 @@ def _rows(messages: pa.Table, *, batch: int, tables: Mapping[str, str]) -> pa.Ta
     )
 
 
-def _position_name(partition: StreamPartition) -> str:
-    return f"v1/position/{partition.topic}/{partition.partition}"
+def _position_numbers(partition: StreamPartition, position: int) -> dict[str, int]:
+    """Cuts a position of any size into numbers that fit a `txn` action, the lowest bits first."""
+    numbers, part = {}, 0
+    while True:
+        rest = position >> _POSITION_BITS
+        low = position & ~(rest << _POSITION_BITS)
+        numbers[_position_name(partition, part)] = low | (_MORE if rest else 0)
+        if not rest:
+            return numbers
+        position, part = rest, part + 1
+
+
+def _position_name(partition: StreamPartition, part: int = 0) -> str:
+    name = f"v1/position/{partition.topic}/{partition.partition}"
+    return name if part == 0 else f"{name}/{part}"
 
 
 def _partitions_name(topic: str) -> str:

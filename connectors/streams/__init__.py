@@ -3,9 +3,19 @@
 from connectors.errors import ConfigurationError
 from connectors.settings import Settings
 from connectors.streams.kafka import KafkaStream
+from connectors.streams.memory import MemoryLog, MemoryStream
 from connectors.streams.protocol import ChangeStream, Positions, RawBatch, StreamPartition
 
-__all__ = ["ChangeStream", "KafkaStream", "Positions", "RawBatch", "StreamPartition", "open_stream"]
+__all__ = [
+    "ChangeStream",
+    "KafkaStream",
+    "MemoryLog",
+    "MemoryStream",
+    "Positions",
+    "RawBatch",
+    "StreamPartition",
+    "open_stream",
+]
 
 
 def open_stream(settings: Settings) -> ChangeStream:

@@ -1,6 +1,6 @@
 """What a stream of change events must be able to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ class StreamPartition(NamedTuple):
     Attributes:
         topic: Name of the topic.
         topic_id: Tells a recreated topic from the old one of that name; empty: whichever there will be.
-        partition: Number of the partition.
+        partition: Number of the partition; numbers start from zero, and none is used twice.
     """
 
     topic: str
@@ -22,7 +22,11 @@ class StreamPartition(NamedTuple):
 
 
 Positions = Mapping[StreamPartition, int]
-"""The *next* offset to read, per stream partition."""
+"""The *next* position to read, per stream partition.
+
+Opaque: an integer of any size that only its stream understands, Kafka's offset or a sequence number of 56 digits.
+Others may rely on two rules alone. Zero is before the first message, and a later position is a greater number.
+"""
 
 READ_ANEW = (
     "changes may be lost: run `lakehouse source remove --yes`, then `lakehouse source register`: "
@@ -35,7 +39,7 @@ MESSAGES = pa.schema(
         ("topic", pa.string()),
         ("topic_id", pa.string()),
         ("stream_partition", pa.int32()),
-        ("stream_offset", pa.int64()),
+        ("stream_offset", pa.int64()),  # counts the messages of a partition, maybe with gaps; no position
         ("stream_time", pa.timestamp("ms", tz="UTC")),
         ("key", pa.binary()),
         ("value", pa.binary()),
@@ -59,6 +63,14 @@ class RawBatch:
     positions: Positions
 
 
+def partition_counts(partitions: Iterable[StreamPartition]) -> dict[str, int]:
+    """Returns how many partitions each topic has had so far, closed ones too."""
+    counts: dict[str, int] = {}
+    for partition in partitions:
+        counts[partition.topic] = max(counts.get(partition.topic, 0), partition.partition + 1)
+    return counts
+
+
 class ChangeStream(Protocol):
     """A stream that is read in bounded polls from positions that the lake keeps."""
 
@@ -79,7 +91,7 @@ class ChangeStream(Protocol):
         """Reads up to `until`, at the most about one micro-batch; an empty batch: `until` is reached."""
 
     def acknowledge(self, positions: Positions) -> None:
-        """Tells the stream what is safe in the lake, for its own lag tools; nothing depends on it."""
+        """Reports what is safe in the lake to the stream's own lag tools; nothing depends on it."""
 
     def close(self) -> None:
         """Releases connections."""

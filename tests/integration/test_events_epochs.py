@@ -56,7 +56,7 @@ def test_new_epoch_counts_more_than_all_before(settings, source):
     change_all(source, "captured")
     drain(settings, source)
     recreate(settings, "c_changed")
-    with pytest.raises(PositionLost, match="c_changed' was deleted and made anew"):
+    with pytest.raises(PositionLost, match="c_changed' was recreated"):
         drain_source(settings)
     remove_source(settings, dry_run=False)
     change_all(source, "not captured")

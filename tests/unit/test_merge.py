@@ -255,7 +255,7 @@ def test_two_writers_of_one_batch_leave_one(lake):
 
 def test_recreated_topic_is_a_decision(lake):
     lake.receive(event("c", row(1, "a", "x"), lsn=10))
-    with pytest.raises(PositionLost, match="made anew"):
+    with pytest.raises(PositionLost, match="recreated"):
         BronzeLog(lake.layout).positions([PARTITION._replace(topic_id="another")])
 
 

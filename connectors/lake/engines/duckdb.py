@@ -7,6 +7,7 @@ from connectors.changes.columns import Column
 from connectors.changes.decode import Messages, decode_sql
 from connectors.changes.low_watermark import LowWatermark
 from connectors.changes.workspace import MergeWorkspace, WorkTable
+from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.history import append_images
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.stored import read_stored
@@ -24,10 +25,10 @@ class DuckDBEngine:
         with scratch_connection(silver.layout.root) as connection:
             yield MergeWorkspace(connection, silver.columns)
 
-    def decoded(self, silver: SilverTable, messages: Messages) -> str:
-        """Returns the query of messages of bronze, decoded into typed changes."""
+    def decoded(self, work: MergeWorkspace, silver: SilverTable, messages: Messages) -> str:
+        """Returns a query, for the work tables, of messages of bronze decoded into typed changes."""
         both_images = not silver.contract.key
-        return decode_sql(silver.columns, messages, placeholder=silver.placeholder, both_images=both_images)
+        return decode_sql(work.columns, messages, placeholder=silver.placeholder, both_images=both_images)
 
     def read_stored(
         self,
@@ -40,6 +41,14 @@ class DuckDBEngine:
     ) -> None:
         """Creates a work table of silver's rows of the keys that a query on the work tables selects."""
         read_stored(work, silver, keys=keys, into=into, values=values)
+
+    def quarantine(self, work: MergeWorkspace, silver: SilverTable, messages: Messages) -> int:
+        """Copies the messages in `rejected` from bronze to the quarantine; returns how many are new.
+
+        Raises:
+            CommitConflict: Another merge committed first.
+        """
+        return quarantine_rejected(work, silver.layout, table=silver.contract.table, messages=messages)
 
     def commit(
         self, work: MergeWorkspace, silver: SilverTable, *, low_watermark: LowWatermark | None, progress: SilverProgress

@@ -19,8 +19,8 @@ class MergeEngine(Protocol):
         """Opens empty work tables for one merge."""
         ...
 
-    def decoded(self, silver: SilverTable, messages: Messages) -> str:
-        """Returns the query of messages of bronze, decoded into typed changes."""
+    def decoded(self, work: MergeWorkspace, silver: SilverTable, messages: Messages) -> str:
+        """Returns a query, for the work tables, of messages of bronze decoded into typed changes."""
         ...
 
     def read_stored(
@@ -33,6 +33,14 @@ class MergeEngine(Protocol):
         values: Sequence[Column] = (),
     ) -> None:
         """Creates a work table of silver's rows of the keys that a query on the work tables selects."""
+        ...
+
+    def quarantine(self, work: MergeWorkspace, silver: SilverTable, messages: Messages) -> int:
+        """Copies the messages in `rejected` from bronze to the quarantine; returns how many are new.
+
+        Raises:
+            CommitConflict: Another merge committed first.
+        """
         ...
 
     def commit(

@@ -15,7 +15,6 @@ from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.engines.protocol import MergeEngine
-from connectors.lake.quarantine import quarantine_rejected
 from connectors.lake.silver.schema import held
 from connectors.lake.silver.table import SilverTable
 from connectors.lake.silver.upsert import drop_purged, fold_with_stored
@@ -99,11 +98,9 @@ class SilverMerge:
             low_watermark = self._find_low_watermark(work)
             if silver.contract.key:
                 drop_purged(work, silver, engine=self.engine)
-                pending = self.engine.decoded(silver, later)
+                pending = self.engine.decoded(work, silver, later)
                 fold_with_stored(work, silver, engine=self.engine, low_watermark=low_watermark, later=pending)
-            rejected = 0
-            if self.seen_by is None:
-                rejected = quarantine_rejected(work, silver.layout, table=silver.contract.table, messages=messages)
+            rejected = 0 if self.seen_by is not None else self.engine.quarantine(work, silver, messages)
             failpoint("quarantined")
             self._commit(work, low_watermark, up_to_batch=messages.up_to_batch)
         failpoint("silver-committed")
@@ -128,7 +125,7 @@ class SilverMerge:
         Rows of other resyncs than the baseline's do not count: changes do not wait for them, and they may be newer than
         the changes that they would be merged among.
         """
-        work.create("changes", self.engine.decoded(self.silver, messages))
+        work.create("changes", self.engine.decoded(work, self.silver, messages))
         own = f"(_cdc_epoch, _cdc_prev_commit_lsn) = ({names(map(str, self.silver.baseline.position[:2]))})"
         work.delete("changes", f"is_resync AND _cdc_op = 'r' AND NOT {own}")
         if self.seen_by is not None:

@@ -36,7 +36,7 @@ def judge_rejected(work: MergeWorkspace, layout: LakeLayout, silver: SilverTable
     """
     columns, contract = silver.columns, silver.contract
     messages = quarantined_messages(layout, contract.table, up_to_batch=silver.batch)
-    work.create("changes", DUCKDB.decoded(silver, messages))
+    work.create("changes", DUCKDB.decoded(work, silver, messages))
     stored, not_reached, passed = "", "FALSE", "FALSE"
     if contract.key:
         keys = f"SELECT {columns.keys} FROM changes WHERE reason IS NULL AND _cdc_op <> 't'"
