@@ -78,9 +78,9 @@ docs: .venv/.synced ## Write the generated pages: settings, commands, events, .e
 
 lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade takes the newest versions)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock $(LOCK_ARGS)
+		--custom-compile-command "make lock" --all-extras --group dev pyproject.toml -o requirements.lock $(LOCK_ARGS)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --group docker --group ecs -c requirements.lock pyproject.toml \
+		--custom-compile-command "make lock" --extra docker --extra ecs -c requirements.lock pyproject.toml \
 		-o docker/requirements.lock
 
 clean: ## Stop the stack; remove the environment and caches (your data in .lakehouse stays)

@@ -7,10 +7,10 @@ Read once at the edge (a command, a flow) and passed down as values.
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
@@ -22,13 +22,10 @@ from pydantic_settings import (
 from connectors.errors import ConfigurationError
 
 STACK_FILE = "stack.json"
-PROJECT = Path(__file__).parents[1] / "dbt"
-"""The dbt project."""
 _UNUSABLE_IN_ROOT = frozenset("[]*?%#")
 
 
-def home() -> Path:
-    """The state folder, absolute: `LAKEHOUSE_HOME`, by default `.lakehouse` where the command runs."""
+def _home() -> Path:
     return Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
 
 
@@ -99,7 +96,8 @@ class LakeSettings(_Group):
     """Where the lake is. Credentials for S3 come from the usual `AWS_*` variables."""
 
     root: str = Field(
-        default_factory=lambda: str(home() / "lake"), description="A folder or an `s3://bucket/prefix`; holds the lake."
+        default_factory=lambda: str(_home() / "lake"),
+        description="A folder or an `s3://bucket/prefix`.",
     )
 
     @field_validator("root")
@@ -125,6 +123,25 @@ class BackfillSettings(_Group):
         if value not in available_timezones():
             raise ValueError(f"{value!r} is not a time zone")
         return value
+
+
+def _own_project() -> Path:
+    """The dbt project that comes along: beside the packages in a checkout, within this one in a wheel."""
+    checkout, wheel = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "dbt_project")
+    return wheel if (wheel / "dbt_project.yml").exists() else checkout
+
+
+class DbtSettings(_Group):
+    """The dbt project that builds the marts."""
+
+    project: Path = Field(
+        default_factory=_own_project, description="Folder of the dbt project; unset: the web shop's, which comes along."
+    )
+
+    @field_validator("project")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        return value.absolute()
 
 
 class PrefectSettings(_Group):
@@ -161,14 +178,32 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
+    home: Path = Field(
+        default_factory=_home,
+        description="Folder of the local stack, gold and dbt's output; by default `.lakehouse` in the working folder.",
+    )
     postgres: PostgresSettings = Field(default_factory=PostgresSettings)
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     connect: ConnectSettings = Field(default_factory=ConnectSettings)
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
+    dbt: DbtSettings = Field(default_factory=DbtSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     stack: StackSettings = Field(default_factory=StackSettings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_lake_in_home(cls, given: dict[str, Any]) -> dict[str, Any]:
+        lake = given.get("lake", {})
+        if isinstance(lake, dict) and "home" in given and "root" not in lake:
+            return {**given, "lake": {**lake, "root": str(Path(given["home"]).absolute() / "lake")}}
+        return given
+
+    @field_validator("home")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        return value.absolute()
 
     @classmethod
     def settings_customise_sources(
@@ -180,7 +215,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Adds the addresses of the local stack below the environment and `.env`."""
-        stack = JsonConfigSettingsSource(settings_cls, json_file=home() / STACK_FILE)
+        given = {**dotenv_settings(), **env_settings(), **init_settings()}
+        stack = JsonConfigSettingsSource(settings_cls, json_file=Path(given.get("home") or _home()) / STACK_FILE)
         return init_settings, env_settings, dotenv_settings, file_secret_settings, stack
 
 

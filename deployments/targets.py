@@ -13,7 +13,12 @@ from typing import Any
 from connectors.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[1]
-"""Where `prefect.yaml` and the flows are."""
+"""The folder of the packages: a checkout, or what a wheel was installed into."""
+
+PREFECT_FILE = next(
+    file for file in (PROJECT / "prefect.yaml", Path(__file__).with_name("prefect.yaml")) if file.exists()
+)
+"""Beside the packages in a checkout, within this one in a wheel."""
 
 IMAGE_FOLDER = "/opt/lakehouse"
 """Where docker/Dockerfile puts them."""

@@ -21,9 +21,8 @@ from pydantic import ValidationError
 
 from connectors.errors import ConfigurationError
 from deployments.prefect_yaml import Deployment, PrefectFile, fill, read_yaml
-from deployments.targets import PROJECT, TARGETS
+from deployments.targets import PREFECT_FILE, PROJECT, TARGETS
 
-PREFECT_FILE = PROJECT / "prefect.yaml"
 OF_EVERY_STEP = {"id", "requires"}
 
 
@@ -57,7 +56,7 @@ def find_problems(path: Path, variables: Mapping[str, str]) -> list[str]:
     """Says what is wrong with a `prefect.yaml`.
 
     Args:
-        path: The file; entrypoints are relative to its folder.
+        path: The file; entrypoints are relative to its folder, those of `PREFECT_FILE` to the folder of the packages.
         variables: Value of each placeholder.
 
     Raises:
@@ -73,10 +72,11 @@ def _check(path: Path, variables: Mapping[str, str]) -> tuple[list[FlowDeploymen
     except ValidationError as error:
         return [], [f"{_place(e['loc'], content)}: {e['msg']}" for e in error.errors()]
     found, problems = [], list(_problems_with_steps(file.pull))
+    code = PROJECT if path == PREFECT_FILE else path.parent
     for deployment in file.deployments:
         try:
             flow: Flow[..., Any] = load_flow_from_entrypoint(
-                str(path.parent / deployment.entrypoint), use_placeholder_flow=False
+                str(code / deployment.entrypoint), use_placeholder_flow=False
             )
         except (PrefectException, ImportError, OSError, ValueError) as error:
             problems.append(f"{deployment.name}: entrypoint {deployment.entrypoint}: {error}")

@@ -74,7 +74,9 @@ def setting_groups() -> Iterator[Group]:
     for title, field in Settings.model_fields.items():
         model = field.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise TypeError(f"{title} is a setting outside a group: give it one")
+            variable = Variable(f"{prefix}{title}".upper(), _default(field), field.description or "")
+            yield Group(title, "Where the state of this machine is kept.", (variable,))
+            continue
         variables = tuple(
             Variable(f"{prefix}{title}__{name}".upper(), _default(leaf), leaf.description or "")
             for name, leaf in model.model_fields.items()
@@ -98,7 +100,6 @@ def settings_page(groups: tuple[Group, ...]) -> str:
         "# Settings",
         "",
         "Read from the environment, then `.env`, then what `lakehouse up` started; first wins.",
-        "`LAKEHOUSE_HOME` (environment only) moves the state folder `.lakehouse`.",
         "Written by `make docs` from `connectors/settings.py`.",
     ]
     for group in groups:

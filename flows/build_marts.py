@@ -15,6 +15,7 @@ def build_marts(only_if_moved: bool = False) -> None:
         only_if_moved: Do nothing if no silver table was written since the marts were last built. Leave it off after a
             change of the models.
     """
-    if only_if_moved and not moved_tables(load_settings()):
+    settings = load_settings()
+    if only_if_moved and not moved_tables(settings):
         return
-    build_models()
+    build_models(settings)

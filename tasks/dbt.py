@@ -5,7 +5,7 @@ from typing import Any
 from prefect.settings import PREFECT_LOGGING_LEVEL
 
 from connectors.errors import TerminalError
-from connectors.settings import PROJECT, Settings, home
+from connectors.settings import Settings
 from tasks.artifacts import DbtNode, publish_build
 from tasks.cost import Meter
 from tasks.policy import preset_task
@@ -23,7 +23,7 @@ def log_level() -> str:
 
 
 @preset_task("dbt build")
-def build_models() -> list[DbtNode]:
+def build_models(settings: Settings) -> list[DbtNode]:
     """Builds and tests every model.
 
     Raises:
@@ -31,6 +31,8 @@ def build_models() -> list[DbtNode]:
     """
     # dbt takes seconds to import; only a run that uses it should wait for that.
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415
+
+    from connectors.lake.dbt_plugin import using  # noqa: PLC0415
 
     class ModelsAsTasks(PrefectDbtRunner):  # type: ignore[misc] # it comes without types
         """Makes task runs of models alone: one costs 0.15 s of CPU, and tests are many and short."""
@@ -40,16 +42,17 @@ def build_models() -> list[DbtNode]:
                 super()._call_task(task_state, manifest_node, context, enable_assets)
 
     meter = Meter()
-    folder = home() / "dbt"
-    settings = PrefectDbtSettings(
-        project_dir=PROJECT,
-        profiles_dir=PROJECT,
+    folder = settings.home / "dbt"
+    options = PrefectDbtSettings(
+        project_dir=settings.dbt.project,
+        profiles_dir=settings.dbt.project,
         target_path=folder / "target",
         log_level=log_level(),
     )
-    runner = ModelsAsTasks(settings=settings, raise_on_failure=False)
+    runner = ModelsAsTasks(settings=options, raise_on_failure=False)
     try:
-        result = runner.invoke(["build"], log_path=str(folder / "logs"))
+        with using(settings):
+            result = runner.invoke(["build"], log_path=str(folder / "logs"))
     except ValueError as error:
         raise TerminalError(f"dbt could not start: {error}", hint=f"its log is in {folder / 'logs'}") from error
     nodes = [

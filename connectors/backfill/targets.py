@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -105,16 +104,18 @@ class SilverTables:
 
 
 def _model(settings: Settings, *, name: str, column: str) -> Target:
-    model = DbtModel(name, column)
+    model = DbtModel(settings, name, column)
     # A build of gold is a copy that takes the place of the last one: of two at a time, one would be lost.
     return InTime(ZoneInfo(settings.backfill.time_zone), model.replace, at_once=1)
 
 
-TARGETS: dict[str, Callable[[Settings], Target]] = {
-    "silver": SilverTables,
-    **{name: partial(_model, name=name, column=column) for name, column in partitioned_models().items()},
-}
-"""How each target is opened, by name."""
+TARGETS: dict[str, Callable[[Settings], Target]] = {"silver": SilverTables}
+"""How each target is opened, by name, besides the models of the dbt project."""
+
+
+def target_names(settings: Settings) -> list[str]:
+    """Returns the names of all targets."""
+    return sorted({*TARGETS, *partitioned_models(settings.dbt.project)})
 
 
 def open_target(settings: Settings, name: str) -> Target:
@@ -123,6 +124,9 @@ def open_target(settings: Settings, name: str) -> Target:
     Raises:
         ConfigurationError: There is none of this name.
     """
-    if name not in TARGETS:
-        raise ConfigurationError(f"there is no target {name!r}", hint=f"one of {', '.join(sorted(TARGETS))}")
-    return TARGETS[name](settings)
+    if name in TARGETS:
+        return TARGETS[name](settings)
+    column = partitioned_models(settings.dbt.project).get(name)
+    if column is None:
+        raise ConfigurationError(f"there is no target {name!r}", hint=f"one of {', '.join(target_names(settings))}")
+    return _model(settings, name=name, column=column)

@@ -5,6 +5,8 @@ Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
@@ -19,7 +21,19 @@ from connectors.lake.gold import GoldBuild, gold_file, record_versions
 from connectors.lake.storage import configure_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.identifiers import quote_literal
-from connectors.settings import load_settings
+from connectors.settings import Settings, load_settings
+
+_given: list[Settings] = []
+
+
+@contextmanager
+def using(settings: Settings) -> Iterator[None]:
+    """Runs dbt within this process with these settings; run by itself, dbt has those of the environment."""
+    _given.append(settings)
+    try:
+        yield
+    finally:
+        _given.pop()
 
 
 class Plugin(BasePlugin):
@@ -27,6 +41,7 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's signature
         """Prepares; nothing is opened before dbt connects."""
+        self._settings = _given[-1] if _given else load_settings()
         self._lock = threading.Lock()
         self._run: str | None = None
         self._build: GoldBuild | None = None
@@ -34,7 +49,7 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Lets the database read the lake."""
         self._database = conn
-        configure_connection(conn, load_settings().lake.root)
+        configure_connection(conn, self._settings.lake.root)
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Called for each thread's cursor: the first one of a run pins silver, all others find it pinned."""
@@ -52,8 +67,8 @@ class Plugin(BasePlugin):
 
     def _begin(self, cursor: DuckDBPyConnection) -> None:
         self._end(publish=False)  # the process's last run, if that broke off
-        settings = load_settings()
-        build = GoldBuild(gold_file())
+        settings = self._settings
+        build = GoldBuild(gold_file(settings))
         build.begin()
         self._build = build
         cursor.execute(f"ATTACH {quote_literal(str(build.file))} AS gold")

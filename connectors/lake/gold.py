@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from connectors.errors import TransientError
 from connectors.lake.views import pin_silver
-from connectors.settings import Settings, home
+from connectors.settings import Settings
 
 _BUILT_FROM = "main.built_from"
 
@@ -23,9 +23,9 @@ BUSY = "another dbt run is building"
 """What the error says when it is not this run's turn; through dbt it arrives as text only."""
 
 
-def gold_file() -> Path:
+def gold_file(settings: Settings) -> Path:
     """The last complete build of gold; exists once there was one."""
-    return home() / "gold.duckdb"
+    return settings.home / "gold.duckdb"
 
 
 def record_versions(connection: duckdb.DuckDBPyConnection, catalog: str, versions: Mapping[str, int] | None) -> None:
@@ -38,7 +38,7 @@ def record_versions(connection: duckdb.DuckDBPyConnection, catalog: str, version
 def moved_tables(settings: Settings) -> list[str]:
     """Names the silver tables that were written since gold was built, all of them if it never was."""
     now = pin_silver(settings.lake.root, settings.cdc.source).versions
-    built = _built_from(gold_file())
+    built = _built_from(gold_file(settings))
     return [table for table, version in now.items() if built.get(table) != version]
 
 

@@ -26,8 +26,9 @@ def open_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with duckdb_connection(settings.lake.root) as connection:
         register_views(connection, pin_silver(settings.lake.root, settings.cdc.source))
-        if gold_file().exists():
-            connection.execute(f"ATTACH {quote_literal(str(gold_file()))} AS gold (READ_ONLY)")
+        gold = gold_file(settings)
+        if gold.exists():
+            connection.execute(f"ATTACH {quote_literal(str(gold))} AS gold (READ_ONLY)")
             found = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'gold'")
             path = ",".join(["memory.main", *(f"gold.{quote_identifier(schema)}" for (schema,) in found.fetchall())])
             connection.execute(f"SET search_path = {quote_literal(path)}")

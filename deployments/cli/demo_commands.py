@@ -18,7 +18,7 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source, require_equal
 from connectors.quality.reports import TableComparison
-from connectors.settings import Settings, home, load_own_settings, load_settings
+from connectors.settings import Settings, load_own_settings, load_settings
 from connectors.synthetic import TrafficCounts, fill_shop, hard_cases
 from connectors.synthetic.shop import is_filled
 from deployments.cli.console import data, talk
@@ -48,7 +48,8 @@ def demo(
     Example: lakehouse demo
     """
     began = time.monotonic()
-    stack = LocalStack(home(), load_own_settings())
+    own = load_own_settings()
+    stack = LocalStack(own.home, own)
     start_stack(stack)
     try:
         comparisons, applied = _main_job(load_settings(), orders=orders, each=each, seed=seed)

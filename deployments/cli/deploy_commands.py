@@ -10,7 +10,7 @@ import typer
 from connectors.errors import ConfigurationError
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
-from deployments.targets import PROJECT, TARGETS
+from deployments.targets import PREFECT_FILE, PROJECT, TARGETS
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -73,7 +73,7 @@ def deploy(
     # Imported here: Prefect takes seconds, and few commands need it.
     from deployments.automations import apply_automations, plan_automations, telling  # noqa: PLC0415
     from deployments.deploy import apply_changes, code_version, plan_changes  # noqa: PLC0415
-    from deployments.validate import PREFECT_FILE, load_deployments  # noqa: PLC0415
+    from deployments.validate import load_deployments  # noqa: PLC0415
 
     target = TARGETS[pool]
     found = load_deployments(PREFECT_FILE, target.variables(image))

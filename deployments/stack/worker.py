@@ -74,9 +74,8 @@ class WorkerService(Service):
             crash_lost_runs(self.api_url)
         ensure_work_pool(self.api_url)
         self._began = datetime.now(UTC)
-        if (PROJECT / "prefect.yaml").exists():
-            deploy = [sys.executable, "-m", "deployments.cli", "deploy", "--pool", POOL]
-            self._registration = self.launch(deploy, log=self._registration_log)
+        deploy = [sys.executable, "-m", "deployments.cli", "deploy", "--pool", POOL]
+        self._registration = self.launch(deploy, log=self._registration_log)
 
     def is_ready(self) -> bool:
         """Whether the deployments are registered, and the worker has reported to the server since it was started.

@@ -14,8 +14,8 @@ from connectors.lake.reader import open_reader
 from connectors.postgres.replication import emit_marker
 from connectors.synthetic import TABLES, count_rows
 from deployments.deploy import apply_changes, make_pool, plan_changes
-from deployments.targets import TARGETS
-from deployments.validate import PREFECT_FILE, load_deployments
+from deployments.targets import PREFECT_FILE, TARGETS
+from deployments.validate import load_deployments
 from tests.docker.engine import can, docker
 
 DOCKER = TARGETS["docker"]

@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 
 from connectors.backfill.plan import open_ledger
 from connectors.lake.gold import gold_file
+from connectors.settings import load_settings
 from tests import hourly_target
 from tests.crash.outage import kill_processes
 
@@ -138,7 +139,7 @@ def until(ask, condition):
 
 def test_deployment_that_was_killed_joins_the_runs_that_it_had_begun(settings, shop):
     """Each partition is a run of its own, which the killed backfill had started and the next one only waits for."""
-    if not gold_file().exists():
+    if not gold_file(load_settings()).exists():
         run_deployment("lakehouse/local", timeout=180, poll_interval=1, as_subflow=False)
     parameters = {"target": "fct_daily_sales", "since": "2025-06-01", "until": "2025-06-03"}
     killed = run_deployment("backfill/local", parameters=parameters, timeout=0, as_subflow=False)

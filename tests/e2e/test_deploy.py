@@ -12,8 +12,8 @@ from prefect.exceptions import ObjectNotFound
 import flows
 from connectors.errors import ConfigurationError
 from deployments.deploy import apply_changes, plan_changes
-from deployments.targets import TARGETS
-from deployments.validate import PREFECT_FILE, load_deployments
+from deployments.targets import PREFECT_FILE, TARGETS
+from deployments.validate import load_deployments
 
 ROOT = Path(__file__).parents[2]
 LOCAL = TARGETS["local"]

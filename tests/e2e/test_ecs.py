@@ -13,8 +13,8 @@ from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 
 from deployments.deploy import apply_changes, make_pool, plan_changes
-from deployments.targets import TARGETS
-from deployments.validate import PREFECT_FILE, load_deployments
+from deployments.targets import PREFECT_FILE, TARGETS
+from deployments.validate import load_deployments
 from tests.s3 import local_s3
 
 ECS = TARGETS["ecs"]

@@ -2,12 +2,17 @@
 
 from prefect.deployments import run_deployment
 
-from connectors.settings import home
+from connectors.settings import load_settings
 
 
 def files_with(text):
     """Files below the homes of Prefect's server, of the worker and of the runs, in which a text occurs."""
-    kept = [path for folder in ("prefect", "worker", "tmp") for path in (home() / folder).rglob("*") if path.is_file()]
+    kept = [
+        path
+        for folder in ("prefect", "worker", "tmp")
+        for path in (load_settings().home / folder).rglob("*")
+        if path.is_file()
+    ]
     return {path.name for path in kept if text.encode() in path.read_bytes()}
 
 

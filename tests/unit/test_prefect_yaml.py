@@ -8,8 +8,8 @@ import yaml
 
 import flows
 from connectors.errors import ConfigurationError
-from deployments.targets import TARGETS
-from deployments.validate import PREFECT_FILE, find_problems, load_deployments
+from deployments.targets import PREFECT_FILE, TARGETS
+from deployments.validate import find_problems, load_deployments
 
 FLOW = """
 from prefect import flow

@@ -27,7 +27,8 @@ def test_lock_names_no_registry() -> None:
 
 
 def test_lock_holds_every_direct_dependency() -> None:
-    groups = [PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"].values()]
+    extras, groups = PROJECT["project"]["optional-dependencies"], PROJECT["dependency-groups"]
+    groups = [PROJECT["project"]["dependencies"], *extras.values(), *groups.values()]
     direct = {package_name(entry) for group in groups for entry in group if isinstance(entry, str)}
     locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK, re.MULTILINE))
     assert direct - locked == set()
