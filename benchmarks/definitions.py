@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from connectors.cdc.registration import register_source, remove_source
+from connectors.cdc.registration import register_source
+from connectors.cdc.removal import remove_source
 from connectors.cdc.resync import resync_table
 from connectors.cdc.sync import SyncReport, sync_source
 from connectors.postgres.catalog import list_tables, read_tables

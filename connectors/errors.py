@@ -9,6 +9,7 @@ LakehouseError
     ├── SourceNotReady         the source database can't be captured as it is
     ├── PositionLost           the stream no longer holds what is to be read next
     ├── ContractMismatch       events and table contract disagree
+    │   └── TablePaused        silver can't follow a changed definition: a command has to be run
     └── ReconciliationMismatch source and silver differ
 """
 
@@ -66,6 +67,22 @@ class PositionLost(TerminalError):
 
 class ContractMismatch(TerminalError):
     """Change events do not fit the table contract."""
+
+
+class TablePaused(ContractMismatch):
+    """A definition changed so that silver can't follow: the table stays at its last state, the others go on.
+
+    Args:
+        message: What changed, naming the table.
+        table: The table.
+        command: What resumes it.
+        hint: The same as a sentence.
+    """
+
+    def __init__(self, message: str, *, table: object, command: str, hint: str) -> None:
+        super().__init__(message, hint=hint, table=table)
+        self.table = table
+        self.command = command
 
 
 class ReconciliationMismatch(TerminalError):

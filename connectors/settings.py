@@ -30,7 +30,7 @@ def _home() -> Path:
 
 
 class _Group(BaseModel):
-    # A misspelt setting must not be taken for one that was left out.
+    # A misspelt setting must not be taken for one that is unset.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -59,30 +59,30 @@ class ConnectSettings(_Group):
 
 
 class CdcSettings(_Group):
-    """What is captured, and in what portions it is drained."""
+    """What is captured, and the batch sizes of drains and merges."""
 
     source: str = Field(
         "shop",
         pattern=r"^[a-z][a-z0-9_]{0,39}$",
         description="Name of the source: prefix of topics, slot, publication and lake folders.",
     )
-    owner: str = Field("data", min_length=1, description="Who answers for the source's tables in the lake: a team.")
+    owner: str = Field("data", min_length=1, description="Owning team of the source's tables.")
     tables: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.*",),
-        description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`; those of a "
-        "pattern behind `!` are left out.",
+        description="Tables to capture, as comma-separated `schema.table` patterns with `*` and `?`; a pattern "
+        "behind `!` excludes tables.",
     )
     auto_resync_rows: int = Field(
         1_000_000,
         ge=0,
-        description="Up to how many rows a table is read anew by itself, where a change of its definition left silver "
-        "different; 0: never, it is held until `lakehouse resync`.",
+        description="Tables of up to so many rows are resynced automatically when schema drift left silver different; "
+        "0: never, they are paused until `lakehouse resync`.",
     )
-    heartbeat_seconds: int = Field(10, ge=1, description="How often an idle source confirms its position.")
-    batch_messages: int = Field(100_000, ge=1, description="Messages in one micro-batch, at the most.")
-    batch_bytes: int = Field(64 * 2**20, ge=1, description="Bytes in one micro-batch, about at the most.")
-    slice_rows: int = Field(1_000_000, ge=1, description="Change events folded in one merge, about at the most.")
-    slice_bytes: int = Field(64 * 2**20, ge=1, description="Bytes of bronze files folded in one merge, about.")
+    heartbeat_seconds: int = Field(10, ge=1, description="Interval at which an idle source confirms its position.")
+    batch_messages: int = Field(100_000, ge=1, description="Most messages in a micro-batch.")
+    batch_bytes: int = Field(64 * 2**20, ge=1, description="Approximate bytes in a micro-batch.")
+    slice_rows: int = Field(1_000_000, ge=1, description="Approximate change events folded in one merge.")
+    slice_bytes: int = Field(64 * 2**20, ge=1, description="Approximate bytes of bronze files folded in one merge.")
 
     @field_validator("tables", mode="before")
     @classmethod
@@ -93,7 +93,7 @@ class CdcSettings(_Group):
 
 
 class LakeSettings(_Group):
-    """Where the lake is. Credentials for S3 come from the usual `AWS_*` variables."""
+    """The lake. Credentials for S3 come from the usual `AWS_*` variables."""
 
     root: str = Field(
         default_factory=lambda: str(_home() / "lake"),
@@ -110,11 +110,11 @@ class LakeSettings(_Group):
 
 
 class BackfillSettings(_Group):
-    """How a range of a target is cut and made anew."""
+    """Backfills of a range of a target."""
 
     time_zone: str = Field("UTC", description="Time zone of days, weeks and months, `Europe/Berlin`; keep to one.")
     lease_seconds: int = Field(
-        60, ge=1, description="For how long a partition stays with a run that was killed; live runs renew."
+        60, ge=1, description="Lease of a run on a partition; a live run renews it, a killed one loses it."
     )
 
     @field_validator("time_zone")
@@ -135,7 +135,7 @@ class DbtSettings(_Group):
     """The dbt project that builds the marts."""
 
     project: Path = Field(
-        default_factory=_own_project, description="Folder of the dbt project; unset: the web shop's, which comes along."
+        default_factory=_own_project, description="Folder of the dbt project; unset: the web shop's, which is included."
     )
 
     @field_validator("project")
@@ -153,7 +153,7 @@ class PrefectSettings(_Group):
     notify_block: str | None = Field(
         None,
         pattern=r"^[^/]+/[^/]+$",
-        description="Block that tells people, `slack-webhook/data`; unset: nobody is told.",
+        description="Prefect block that sends notifications, `slack-webhook/data`; unset: none is sent.",
     )
 
 

@@ -1,3 +1,13 @@
 """Where flows run."""
 
-__all__ = ["automations", "change", "cli", "deploy", "prefect_yaml", "stack", "targets", "validate"]
+__all__ = [
+    "automations",
+    "change",
+    "choices",
+    "cli",
+    "deploy",
+    "prefect_yaml",
+    "stack",
+    "targets",
+    "validate",
+]

@@ -1,5 +1,6 @@
 """What deploying changes: the fields of a deployment as `prefect.yaml` says them, beside those a server has."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -13,6 +14,8 @@ from deployments.validate import FlowDeployment
 
 Fields = dict[str, Any]
 Difference = tuple[str, Any, Any]
+Choices = Mapping[tuple[str, str], Sequence[str]]
+"""By names of flow and parameter."""
 
 _NOWHERE = UUID(int=0)
 # Not zero, and not false: those are values.
@@ -51,7 +54,7 @@ class Change:
 
     @property
     def full_name(self) -> str:
-        """As Prefect names it: `drain-cdc/local`."""
+        """As Prefect names it: `drain-cdc/drain-local`."""
         return f"{self.flow_name}/{self.name}"
 
     @property
@@ -72,7 +75,12 @@ def differences(before: Any, after: Any, path: str = "") -> list[Difference]:
 
 
 def wanted_fields(
-    one: FlowDeployment, *, before: Fields | None, version: str, schedules: Literal["on", "off"] | None
+    one: FlowDeployment,
+    *,
+    before: Fields | None,
+    version: str,
+    schedules: Literal["on", "off"] | None,
+    choices: Choices,
 ) -> Fields:
     """What `prefect.yaml` says of a deployment.
 
@@ -81,6 +89,7 @@ def wanted_fields(
         before: What the server has of it: a schedule stays on or off as it is there.
         version: Version of the code.
         schedules: Turns its schedules on or off all the same.
+        choices: Values that parameters can have, which only the settings know.
     """
     said = one.deployment
     were_on = {slug: schedule["active"] for slug, schedule in (before or {}).get("schedules", {}).items()}
@@ -98,7 +107,7 @@ def wanted_fields(
         work_pool_name=said.work_pool.name,
         work_queue_name=said.work_pool.work_queue_name,
         enforce_parameter_schema=said.enforce_parameter_schema,
-        parameter_openapi_schema=parameter_schema(one.flow).model_dump(exclude_unset=True),
+        parameter_openapi_schema=_parameters(one, choices),
         concurrency_options=None if limit is None else limit.options(),
         schedules=[
             DeploymentScheduleCreate(
@@ -111,6 +120,15 @@ def wanted_fields(
         ],
     )
     return _as_fields(created, concurrency_limit=None if limit is None else limit.limit)
+
+
+def _parameters(one: FlowDeployment, choices: Choices) -> Fields:
+    """The schema of a flow's parameters, from which Prefect makes the form of a run: a choice becomes a list."""
+    schema: Fields = parameter_schema(one.flow).model_dump(exclude_unset=True)
+    for name, parameter in schema["properties"].items():
+        if values := choices.get((one.flow.name, name)):
+            parameter["enum"] = list(values)
+    return schema
 
 
 def stored_fields(there: DeploymentResponse) -> Fields:

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import httpx
@@ -20,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.schema_tools import validate
 
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
-from deployments.change import Change, Fields, differences, stored_fields, wanted_fields
+from deployments.change import Change, Choices, Fields, differences, stored_fields, wanted_fields
 from deployments.targets import Target
 from deployments.validate import FlowDeployment
 
@@ -32,6 +33,7 @@ def plan_changes(
     *,
     version: str,
     schedules: Literal["on", "off"] | None = None,
+    choices: Choices = MappingProxyType({}),
 ) -> list[Change]:
     """Compares what is to be deployed with what the server has; changes nothing.
 
@@ -41,6 +43,7 @@ def plan_changes(
         target: Where the flows are to run.
         version: Version of the code.
         schedules: Turns all schedules on or off; None: they stay as they are, new ones as the file says.
+        choices: Values that parameters of flows can have.
 
     Raises:
         ConfigurationError: The work pool is not there, is of another type, or misses a job variable.
@@ -52,7 +55,7 @@ def plan_changes(
         for one in deployments:
             there = _read(client, one.name)
             before = None if there is None else stored_fields(there)
-            after = wanted_fields(one, before=before, version=version, schedules=schedules)
+            after = wanted_fields(one, before=before, version=version, schedules=schedules, choices=choices)
             _check_job_variables(one, after, template)
             changes.append(Change(one.flow.name, one.deployment.name, before, after))
     return changes

@@ -1,6 +1,6 @@
 """Strict check of `prefect.yaml`, because Prefect ignores what it does not know.
 
-`schedulez:` deploys without a word, and a misspelt parameter is found by the first run at night. Run it with
+`schedulez:` deploys silently, and a misspelt parameter is found by the first run at night. Run it with
 `python -m deployments.validate`.
 """
 
@@ -36,7 +36,7 @@ class FlowDeployment:
 
     @property
     def name(self) -> str:
-        """As Prefect names it: `drain-cdc/local`."""
+        """As Prefect names it: `drain-cdc/drain-local`."""
         return f"{self.flow.name}/{self.deployment.name}"
 
 

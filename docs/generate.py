@@ -146,9 +146,9 @@ def evolution_page() -> str:
         "- A change that can't have changed a value that silver has is followed: the table **goes on**.",
         "- Where the catalogue can't tell, the table **is compared** with its source, exactly, also while it is",
         "  written to ([decision 11](decisions/0011-changes-that-no-event-carries.md)). Equal: the drain goes on.",
-        "- A table that differs, or whose events can't be read by the new definition, **is held**: it keeps its last",
+        "- A table that differs, or whose events can't be read by the new definition, **is paused**: it keeps its last",
         "  state, its changes are safe in bronze, the others go on, and the run names what to do. `lakehouse resync`",
-        "  reads it anew with its new columns, while capturing goes on, and puts it in place at once. With a key",
+        "  resyncs it with its new columns, while capturing goes on, and puts it in place at once. With a key",
         "  and no more than `LAKEHOUSE_CDC__AUTO_RESYNC_ROWS` rows, a drain does that by itself, and says so.",
         "",
         "The strictest of a table's changes counts. [alterations.md](alterations.md) goes through PostgreSQL's",
@@ -163,7 +163,7 @@ def evolution_page() -> str:
         "|---|---|---|",
     ]
     rows = POLICIES.values()
-    answers = {"followed": "goes on", "verified": "is compared", "held": "is held"}
+    answers = {"followed": "goes on", "verified": "is compared", "paused": "is paused"}
     lines += [f"| {row.kind} | {answers[row.answer]} | {row.effect} |" for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -224,6 +224,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, tuple):
         return ",".join(map(str, value))
+    if isinstance(value, Path) and value == ROOT / "dbt":
+        return ""  # in a wheel it is elsewhere
     return str(value).removeprefix(f"{Path.cwd()}/")
 
 

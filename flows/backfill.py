@@ -1,4 +1,4 @@
-"""A range of a target made anew, one partition at a time."""
+"""A range of a target, partition by partition."""
 
 from datetime import date
 from functools import partial
@@ -10,10 +10,13 @@ from pydantic import Field
 from connectors.backfill.entry import Entry
 from connectors.backfill.parallel import run_all
 from connectors.backfill.partitions import Partition, Size
+from connectors.errors import TerminalError
 from connectors.settings import load_settings
+from flows.outcome import ended
 from flows.served import flow
 from tasks.backfill import plan_partitions, read_grid, run_partition, start_partition
 from tasks.progress import BackfillProgress
+from tasks.summaries import summarise_backfill
 
 
 def _run_name() -> str:
@@ -29,33 +32,45 @@ def backfill(
     until: date | None = None,
     size: Size = Size.DAY,
     parallel: Annotated[int, Field(ge=1, le=64)] = 2,
-    again: bool = False,
+    force: bool = False,
 ) -> None:
-    """Makes a range of a target anew, each partition exactly once; the failure of one leaves the others done.
+    """Runs the partitions of a range of a target, each exactly once; one that fails does not stop the others.
 
-    Runs only what the ledger in the lake does not have as done. So a run that failed in part, or was killed, is
-    continued by running it again, and a schedule without an end of the range catches up with what was missed.
+    Runs only partitions that the ledger in the lake does not list as done. To continue after a failure or an
+    interruption, run it again; a schedule without an end date catches up with what it missed.
 
     Args:
-        target: What to make anew: a dbt model that is cut by days, or `silver` for all of its tables.
-        since: First day of the range. Empty only for targets that are not cut by time.
-        until: First day behind the range. Empty: up to the last partition that has ended.
-        size: How long a partition is: a day, a week or a month, in the time zone of the settings.
-        parallel: How many partitions may go on at a time; the marts are built one at a time.
-        again: Also those that are done. Continue such a run without this, or it begins anew.
+        target: A dbt model partitioned by day, or `silver` for all of its tables.
+        since: Start date. Empty only for targets that are not partitioned by time.
+        until: End date (exclusive). Empty: up to the last partition that has ended.
+        size: Length of a partition: a day, a week or a month, in the time zone of the settings.
+        parallel: How many partitions run at a time; marts are built one at a time.
+        force: Also run partitions that are done. To continue such a run, leave this off, or it starts over.
     """
     settings = load_settings()
-    plan = plan_partitions(settings, target, days=(since, until), size=size, parallel=parallel, again=again)
-    progress = BackfillProgress(target, len(plan.missing), partial(read_grid, settings, target, plan.partitions))
+    plan = plan_partitions(settings, target, days=(since, until), size=size, parallel=parallel, force=force)
+    look = partial(read_grid, settings, target, plan.partitions)
+    progress = BackfillProgress(target, len(plan.missing), look)
     # Where a worker runs this, each partition is a run of its own, on any machine of the pool.
-    pool = f"backfill-partition/{deployment.name}" if deployment.id else None
+    pool = None
+    if deployment.id is not None:
+        pool = f"backfill-partition/partition-{deployment.name.removeprefix('backfill-')}"
 
     def work(partition: Partition) -> Entry:
         if pool is None:
             return run_partition(settings, target, partition.key)
         return start_partition(settings, target, partition, deployment=pool)
 
+    failure: TerminalError | None = None
     try:
         run_all(plan.missing, work, parallel=plan.parallel, on_end=progress.advance)
+    except TerminalError as error:
+        failure = error
     finally:
         progress.show()
+    return ended(partial(_raise_any, failure), summarise_backfill(look()))
+
+
+def _raise_any(failure: TerminalError | None) -> None:
+    if failure is not None:
+        raise failure

@@ -7,43 +7,38 @@ from pydantic import Field
 
 from connectors.cdc.reports import MergeReport
 from connectors.cdc.sync import Outcomes, Steps, sync_source
-from connectors.errors import ContractMismatch
+from connectors.errors import TablePaused
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.lsn import PATTERN, parse_lsn
 from connectors.settings import Settings, load_settings
+from flows.outcome import ended
+from flows.run_names import timed
 from flows.served import flow
 from tasks.artifacts import publish_drain, publish_freshness
 from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
-from tasks.cdc import (
-    check_contracts,
-    drain_source,
-    exclude_unsupported,
-    merge_table,
-    pending_tables,
-    resolve_drift,
-)
+from tasks.cdc import check_contracts, drain_source, exclude_unsupported, merge_table, pending_tables, resolve_drift
 from tasks.concurrency import source_lock
 from tasks.cost import Meter
-from tasks.events import emit_held, emit_moved
+from tasks.events import emit_moved, emit_paused
 from tasks.quality import measure_freshness
+from tasks.summaries import summarise_drain
 
 if TYPE_CHECKING:
     from connectors.cdc.contract_check import ContractCheck  # takes long, and only its type is needed
 
-
-def _run_name() -> str:
-    return f"drain {load_settings().cdc.source}"
+Lsn = Annotated[str, Field(pattern=PATTERN, examples=["0/27830028"])]
 
 
-@flow(name="drain-cdc", flow_run_name=_run_name)
-def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[MergeReport]:
+@flow(name="drain-cdc", flow_run_name=partial(timed, "drain"))
+def drain_cdc(through_lsn: Lsn | None = None) -> list[MergeReport]:
     """Moves the row changes of the source to bronze, then to silver.
 
     Reads what the stream holds when the run starts, and stops. A table that can't be merged does not hold up
-    the others; the run then fails and names it, and the next run takes it up where it stood.
+    the others; the run then fails and names it, and the next run resumes it.
 
     Args:
-        through_lsn: Wait until the stream has delivered everything committed before this position of the source,
-            a number as `pg_current_wal_lsn() - '0/0'` shows it. Empty: take what the stream holds now.
+        through_lsn: Wait until the stream has delivered everything committed before this LSN of the source, as
+            `pg_current_wal_lsn()` shows it: `0/27830028`. Empty: take what the stream holds now.
     """
     settings, meter = load_settings(), Meter()
     source = settings.cdc.source
@@ -63,16 +58,14 @@ def drain_cdc(through_lsn: Annotated[int, Field(ge=0)] | None = None) -> list[Me
         merge=merge,
     )
     with source_lock(source):
-        report = sync_source(settings, through_lsn=through_lsn, steps=steps)
-    emit_held(source, {**report.checked.held, **held_in(report.outcomes)})
+        report = sync_source(settings, through_lsn=None if through_lsn is None else parse_lsn(through_lsn), steps=steps)
+    emit_paused(source, {**report.checked.paused, **paused_in(report.outcomes)})
     emit_moved(source, report.outcomes)
     publish_drain(report, meter.read())
-    if report.outcomes:
-        publish_freshness(source, *measure_freshness(settings))
-    return report.merged()
+    publish_freshness(source, *measure_freshness(settings))
+    return ended(report.merged, summarise_drain(report))
 
 
-def held_in(outcomes: Outcomes) -> dict[TableName, ContractMismatch]:
-    """Why tables are held of which only the merge found that their events do not fit."""
-    errors = {table: error for table, error in outcomes.items() if isinstance(error, ContractMismatch)}
-    return {table: error for table, error in errors.items() if "command" in error.context}
+def paused_in(outcomes: Outcomes) -> dict[TableName, TablePaused]:
+    """Returns the tables that only their merge found to be paused, and why."""
+    return {table: error for table, error in outcomes.items() if isinstance(error, TablePaused)}

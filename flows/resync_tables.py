@@ -1,31 +1,29 @@
-"""Tables read anew from the source."""
+"""Tables snapshotted again from the source."""
 
 from functools import partial
 from typing import Annotated
 
-from prefect.runtime import flow_run
 from pydantic import Field
 
-from connectors.cdc.outcomes import one_by_one, require_all, succeeded
+from connectors.cdc.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.cdc.reports import RebuildReport
 from connectors.postgres.identifiers import TableName
 from connectors.settings import load_settings
+from flows.outcome import ended
+from flows.run_names import of_tables
 from flows.served import flow
 from tasks.artifacts import publish_rebuild
 from tasks.assets import materializing, rebuilt_facts, silver_asset, source_asset
 from tasks.concurrency import source_lock
 from tasks.lake import captured_tables, resync_table
+from tasks.summaries import summarise_rebuild
 
 
-def _run_name() -> str:
-    return f"resync {', '.join(flow_run.parameters['tables'])}"
-
-
-@flow(name="resync-tables", flow_run_name=_run_name)
+@flow(name="resync-tables", flow_run_name=partial(of_tables, "resync"))
 def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[RebuildReport]:
-    """Reads tables anew from the source, with the columns they have now, while capturing goes on.
+    """Takes a new snapshot of tables from the source, with their current columns, while capture goes on.
 
-    It carries a held table through a change of its columns, and repairs one that differs from its source.
+    Resumes a table that is paused after schema drift, and repairs one that differs from its source.
 
     Args:
         tables: Tables, as `schema.table` patterns with `*` and `?`.
@@ -39,5 +37,7 @@ def resync_tables(tables: Annotated[list[str], Field(min_length=1)]) -> list[Reb
 
     with source_lock(settings.cdc.source):
         outcomes = one_by_one(captured_tables(settings, tables), resync)
-    publish_rebuild("resync", succeeded(outcomes))
-    return require_all(outcomes, done="read")
+    reports = succeeded(outcomes)
+    publish_rebuild("resync", reports)
+    summary = summarise_rebuild("resynced", reports, failed=len(failures(outcomes)))
+    return ended(partial(require_all, outcomes, done="resynced"), summary)

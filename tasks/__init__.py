@@ -10,7 +10,10 @@ __all__ = [
     "dbt",
     "events",
     "lake",
+    "markdown",
     "policy",
     "progress",
     "quality",
+    "summaries",
+    "words",
 ]

@@ -81,7 +81,7 @@ def merged_facts(settings: Settings, report: MergeReport) -> Facts:
 
 
 def rebuilt_facts(settings: Settings, report: RebuildReport) -> Facts:
-    """What a silver table is that was made anew."""
+    """What a silver table is that was rebuilt."""
     return {"version": report.version, "differing": report.differing} | _held(settings, report.table)
 
 

@@ -25,7 +25,7 @@ _LOOK_SECONDS = 2
 
 @preset_task("plan {target}", "connectors.backfill.plan:plan_partitions")
 def plan_partitions(
-    settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, again: bool
+    settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, force: bool
 ) -> "Plan":
     """Records which partitions of a range are to be run."""
 
@@ -44,7 +44,7 @@ def read_grid(settings: Settings, target: str, partitions: Iterable[Partition]) 
 
 @preset_task("{target} {partition.key}")
 def start_partition(settings: Settings, target: str, partition: Partition, *, deployment: str) -> Entry:
-    """Makes one partition anew, in a run of a deployment; a run that an earlier call started is waited for.
+    """Runs one partition in a run of a deployment; waits for a run that an earlier call started.
 
     Raises:
         TerminalError: The run failed, or is gone.
@@ -75,7 +75,7 @@ def start_partition(settings: Settings, target: str, partition: Partition, *, de
         until_it_ends = Retrying(retry=retry_if_result(goes_on), wait=wait_fixed(_LOOK_SECONDS))
         run = until_it_ends(client.read_flow_run, run_id)
     state = "gone" if run.state is None else f"{run.state.name}: {run.state.message}"
-    entry = ledger.give_up(partition, attempt=attempt, error=f"run {run.name!r} ended without a word: {state}")
+    entry = ledger.give_up(partition, attempt=attempt, error=f"run {run.name!r} ended silently: {state}")
     if entry.state is not State.DONE:
         raise TerminalError(f"{target} {partition.key}: {entry.error}", hint=f"the logs of run {run.name!r} say more")
     return entry

@@ -1,8 +1,8 @@
 """One flow at a time per source.
 
-Drains, rebuilds and resyncs are right also side by side: they only take longer, as each loses races for commits to the
-others. So a turn is a courtesy. It is waited for, but not for ever; and whatever keeps Prefect from giving it, a killed
-holder among others, stops nobody.
+Drains, rebuilds and resyncs of one source are correct side by side, only slower: each loses races for commits to the
+others. So the lock is best effort. A run waits for it, but not for ever; if Prefect can't grant it, because its holder
+was killed or the server is away, the run goes on without it.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 WAIT_SECONDS = 120
-# The shortest that Prefect takes. A holder renews it; from a killed one the server takes the turn back, before whoever
-# waits for it gives up.
+# The shortest that Prefect takes. A holder renews it; from a killed one the server takes the lock back before those
+# that wait for it give up.
 _LEASE_SECONDS = 60
 
 
@@ -31,22 +31,22 @@ def limit_name(source: str) -> str:
 
 @contextmanager
 def source_lock(source: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Waits until no other flow is at work on a source; goes on beside it when that takes too long."""
+    """Waits until no other flow works on a source; after `wait_seconds`, goes on beside it."""
     name = limit_name(source)
-    with ExitStack() as turn:
+    with ExitStack() as lock:
         try:
             _ensure_limit(name)
             holder = ConcurrencyLeaseHolder(type="flow_run", id=flow_run.id)
-            turn.enter_context(
+            lock.enter_context(
                 concurrency(name, timeout_seconds=wait_seconds, lease_duration=_LEASE_SECONDS, holder=holder)
             )
         except (TimeoutError, ConcurrencySlotAcquisitionError, PrefectException, httpx.HTTPError) as error:
-            get_run_logger().warning("going on without the turn of %s: %s", name, error)
+            get_run_logger().warning("running without the lock %s: %s", name, error)
         yield
 
 
 def _ensure_limit(name: str) -> None:
-    """Makes the limit if there is none; one that was changed or switched off by hand stays so."""
+    """Creates the limit if there is none; one that was changed or switched off by hand stays so."""
     with get_client(sync_client=True) as client:
         try:
             client.read_global_concurrency_limit_by_name(name)

@@ -6,34 +6,34 @@ from typing import Any
 from prefect.events import emit_event
 
 from connectors.cdc.reports import MergeReport
-from connectors.errors import LakehouseError
+from connectors.errors import TablePaused
 from connectors.postgres.identifiers import TableName
 from connectors.quality.reports import TableComparison
 
-TABLE_HELD = "lakehouse.table.held"
+TABLE_PAUSED = "lakehouse.table.paused"
 ROWS_MOVED = "lakehouse.rows.moved"
 TABLES_DIFFER = "lakehouse.tables.differ"
 
 
-def emit_held(source: str, held: Mapping[TableName, LakehouseError]) -> None:
-    """Tells of each table that is held why, and the command that carries it through."""
-    for table, error in held.items():
+def emit_paused(source: str, paused: Mapping[TableName, TablePaused]) -> None:
+    """Emits why each paused table is paused, and the command that resumes it."""
+    for table, error in paused.items():
         emit_event(
-            TABLE_HELD,
+            TABLE_PAUSED,
             resource={"prefect.resource.id": f"lakehouse.silver.{source}.{table}", "prefect.resource.name": str(table)},
-            payload={"reason": error.message, "command": error.context["command"]},
+            payload={"reason": error.message, "command": error.command},
         )
 
 
 def emit_moved(source: str, outcomes: Mapping[TableName, MergeReport | BaseException]) -> None:
-    """Tells that a drain changed silver, if it did."""
+    """Emits that a drain changed silver, if it did."""
     changes = {str(t): o.changes for t, o in outcomes.items() if isinstance(o, MergeReport) and o.changes}
     if changes:
         _emit(ROWS_MOVED, source, {"changes": changes})
 
 
 def emit_differing(source: str, comparisons: Sequence[TableComparison]) -> None:
-    """Tells that tables differ from their source, if any does."""
+    """Emits which tables differ from their source, if any does."""
     mismatches = {str(found.table): found.mismatches for found in comparisons if found.mismatches}
     if mismatches:
         _emit(TABLES_DIFFER, source, {"mismatches": mismatches})

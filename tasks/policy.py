@@ -15,7 +15,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-# A plain function on purpose: Prefect takes any other callable for "never retry", without a word.
+# A plain function on purpose: Prefect takes any other callable for "never retry", silently.
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Tells Prefect to retry a failed task run only where trying again may succeed."""
     return isinstance(state.data, TransientError)

@@ -56,13 +56,13 @@ CASES = {
         KEYED,
         """ALTER TABLE {0} ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()
         ALTER TABLE {0} ALTER token DROP DEFAULT""",
-        "read anew",
+        "resynced",
     ),
     "default of a domain": Case(
         KEYED,
         """CREATE DOMAIN {0}_d AS timestamptz DEFAULT clock_timestamp()
         ALTER TABLE {0} ADD COLUMN seen {0}_d""",
-        "read anew",
+        "resynced",
     ),
     "constant of a domain": Case(
         KEYED, "CREATE DOMAIN {0}_d AS int DEFAULT 7\nALTER TABLE {0} ADD COLUMN seen {0}_d", "followed"
@@ -79,13 +79,13 @@ CASES = {
         PARTITIONED,
         """ALTER TABLE {0} ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()
         ALTER TABLE {0} ALTER token DROP DEFAULT""",
-        "read anew",
+        "resynced",
     ),
     "constant before a partition came": Case(
         PARTITIONED,
         """ALTER TABLE {0} ADD COLUMN c int DEFAULT 7
         CREATE TABLE {0}_new PARTITION OF {0} FOR VALUES FROM (100) TO (200)""",
-        "read anew",
+        "resynced",
     ),
     "constant of a table that nobody writes to": Case(
         KEYED, "ALTER TABLE {0} ADD COLUMN c int NOT NULL DEFAULT 7", "followed"
@@ -94,15 +94,15 @@ CASES = {
         KEYED, "ALTER TABLE {0} ADD COLUMN c int\nALTER TABLE {0} ALTER c SET DEFAULT 7", "followed"
     ),
     "constant, then rewritten": Case(
-        KEYED, "ALTER TABLE {0} ADD COLUMN c int NOT NULL DEFAULT 7\nVACUUM FULL {0}", "read anew"
+        KEYED, "ALTER TABLE {0} ADD COLUMN c int NOT NULL DEFAULT 7\nVACUUM FULL {0}", "resynced"
     ),
-    "identity column": Case(KEYED, "ALTER TABLE {0} ADD COLUMN c int GENERATED ALWAYS AS IDENTITY", "read anew"),
-    "generated column": Case(KEYED, "ALTER TABLE {0} ADD COLUMN c int GENERATED ALWAYS AS (n * 2) STORED", "read anew"),
+    "identity column": Case(KEYED, "ALTER TABLE {0} ADD COLUMN c int GENERATED ALWAYS AS IDENTITY", "resynced"),
+    "generated column": Case(KEYED, "ALTER TABLE {0} ADD COLUMN c int GENERATED ALWAYS AS (n * 2) STORED", "resynced"),
     "expression changed": Case(
         """CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, twice int GENERATED ALWAYS AS (n * 2) STORED);
         INSERT INTO {0} SELECT n, n, 'name ' || n FROM generate_series(1, 6) n""",
         "ALTER TABLE {0} ALTER twice SET EXPRESSION AS (n * 3)",
-        "read anew",
+        "resynced",
     ),
     "expression dropped": Case(
         """CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, twice int GENERATED ALWAYS AS (n * 2) STORED);
@@ -112,29 +112,29 @@ CASES = {
     ),
     "values multiplied": Case(KEYED, "ALTER TABLE {0} ALTER n TYPE bigint USING n * 1", "equal"),
     "values multiplied by 100": Case(
-        typed("int", "n"), "ALTER TABLE {0} ALTER c TYPE bigint USING c * 100", "read anew"
+        typed("int", "n"), "ALTER TABLE {0} ALTER c TYPE bigint USING c * 100", "resynced"
     ),
     "time shortened": Case(
         typed("time", "time '01:02:03.123456' + n * interval '1 s'"),
         "ALTER TABLE {0} ALTER c TYPE time(4)",
-        "read anew",
+        "resynced",
     ),
     "json made jsonb": Case(
         typed("json", """'{{"b": 1,  "a": ' || n || '}}')::json""".replace("'{{", "('{{")),
         "ALTER TABLE {0} ALTER c TYPE jsonb",
-        "read anew",
+        "resynced",
     ),
     "padded key made text": Case(
-        typed("char(5)", "'k' || n", key=True), "ALTER TABLE {0} ALTER c TYPE text", "read anew"
+        typed("char(5)", "'k' || n", key=True), "ALTER TABLE {0} ALTER c TYPE text", "resynced"
     ),
     "text key made a number": Case(
-        typed("text", "'0' || n", key=True), "ALTER TABLE {0} ALTER c TYPE int USING c::int", "read anew"
+        typed("text", "'0' || n", key=True), "ALTER TABLE {0} ALTER c TYPE int USING c::int", "resynced"
     ),
     "network made an address": Case(
-        typed("cidr", "('10.0.0.' || n)::cidr"), "ALTER TABLE {0} ALTER c TYPE inet", "read anew"
+        typed("cidr", "('10.0.0.' || n)::cidr"), "ALTER TABLE {0} ALTER c TYPE inet", "resynced"
     ),
     "varchar widened": Case(typed("varchar(20)", "'v' || n"), "ALTER TABLE {0} ALTER c TYPE varchar(40)", "followed"),
-    "number made an oid": Case(typed("int", "-n"), "ALTER TABLE {0} ALTER c TYPE oid", "read anew"),
+    "number made an oid": Case(typed("int", "-n"), "ALTER TABLE {0} ALTER c TYPE oid", "resynced"),
     "changed and changed back": Case(
         typed("int", "n"),
         "ALTER TABLE {0} ALTER c TYPE bigint\nALTER TABLE {0} ALTER c TYPE int",
@@ -143,12 +143,12 @@ CASES = {
     "changed and not changed back": Case(
         typed("int", "n"),
         "ALTER TABLE {0} ALTER c TYPE text USING c || '0'\nALTER TABLE {0} ALTER c TYPE int USING c::int",
-        "read anew",
+        "resynced",
     ),
     "label renamed": Case(
         "CREATE TYPE {0}_mood AS ENUM ('sad', 'ok');" + typed("{0}_mood", "'ok'::{0}_mood"),
         "ALTER TYPE {0}_mood RENAME VALUE 'ok' TO 'fine'",
-        "read anew",
+        "resynced",
     ),
     "label renamed and renamed back": Case(
         "CREATE TYPE {0}_mood AS ENUM ('sad', 'ok');" + typed("{0}_mood", "'ok'::{0}_mood"),
@@ -161,7 +161,7 @@ CASES = {
         + typed("{0}_mood[]", "ARRAY['ok']::{0}_mood[]")
         + "ALTER TABLE {0} ALTER c SET STORAGE PLAIN",
         "ALTER TYPE {0}_mood RENAME VALUE 'ok' TO 'fine'",
-        "read anew",
+        "resynced",
     ),
     "label added": Case(
         "CREATE TYPE {0}_mood AS ENUM ('sad', 'ok');" + typed("{0}_mood", "'ok'::{0}_mood"),
@@ -171,12 +171,12 @@ CASES = {
     "attribute added": Case(
         "CREATE TYPE {0}_pair AS (a int, b text);" + typed("{0}_pair", "(n, 'b')::{0}_pair"),
         "ALTER TYPE {0}_pair ADD ATTRIBUTE c int",
-        "read anew",
+        "resynced",
     ),
     "attribute dropped": Case(
         "CREATE TYPE {0}_pair AS (a int, b text);" + typed("{0}_pair", "(n, 'b')::{0}_pair"),
         "ALTER TYPE {0}_pair DROP ATTRIBUTE b",
-        "read anew",
+        "resynced",
     ),
     "attribute renamed": Case(
         "CREATE TYPE {0}_pair AS (a int, b text);" + typed("{0}_pair", "(n, 'b')::{0}_pair"),
@@ -219,7 +219,7 @@ CASES = {
         """ALTER TABLE {0} REPLICA IDENTITY USING INDEX {0}_n
         DELETE FROM {0} WHERE n = 3
         ALTER TABLE {0} REPLICA IDENTITY FULL""",
-        "held",
+        "paused",
     ),
     "renamed and renamed back": Case(
         KEYED,
@@ -240,22 +240,22 @@ CASES = {
         """ALTER TABLE {0} RENAME name TO title
         UPDATE {0} SET title = 'while it was away' WHERE id = 3
         ALTER TABLE {0} RENAME title TO name""",
-        "read anew",
+        "resynced",
     ),
-    "column renamed": Case(KEYED, "ALTER TABLE {0} RENAME n TO m", "read anew"),
-    "column made anew": Case(KEYED, "ALTER TABLE {0} DROP n, ADD n int DEFAULT 7", "read anew"),
+    "column renamed": Case(KEYED, "ALTER TABLE {0} RENAME n TO m", "resynced"),
+    "column recreated": Case(KEYED, "ALTER TABLE {0} DROP n, ADD n int DEFAULT 7", "resynced"),
     "column dropped": Case(KEYED, "ALTER TABLE {0} DROP n", "followed"),
     "column came and went": Case(
         KEYED,
         """ALTER TABLE {0} ADD m int
         UPDATE {0} SET m = 1 WHERE id = 3
         ALTER TABLE {0} DROP m""",
-        "read anew",
+        "resynced",
     ),
-    "type changed": Case(KEYED, "ALTER TABLE {0} ALTER n TYPE text", "read anew"),
+    "type changed": Case(KEYED, "ALTER TABLE {0} ALTER n TYPE text", "resynced"),
     "NOT NULL set": Case(KEYED, "ALTER TABLE {0} ALTER n SET NOT NULL", "followed"),
     "default set": Case(KEYED, "ALTER TABLE {0} ALTER n SET DEFAULT 7", "followed"),
-    "key changed": Case(KEYED, "ALTER TABLE {0} DROP CONSTRAINT {0}_pkey, ADD PRIMARY KEY (n)", "read anew"),
+    "key changed": Case(KEYED, "ALTER TABLE {0} DROP CONSTRAINT {0}_pkey, ADD PRIMARY KEY (n)", "resynced"),
     "identity added": Case(KEYED, "ALTER TABLE {0} ALTER id ADD GENERATED BY DEFAULT AS IDENTITY", "equal"),
     "compression set": Case(KEYED, "ALTER TABLE {0} ALTER name SET COMPRESSION pglz", "equal"),
     "column options set": Case(KEYED, "ALTER TABLE {0} ALTER name SET (n_distinct = 5)", "equal"),
@@ -275,7 +275,7 @@ CASES = {
     "inherited from": Case(
         KEYED,
         "CREATE TABLE {0}_child () INHERITS ({0})\nINSERT INTO {0}_child VALUES (90, 90, 'of the child')",
-        "held",
+        "paused",
     ),
     "made one of a type": Case(
         KEYED, "CREATE TYPE {0}_row AS (id int, n int, name text)\nALTER TABLE {0} OF {0}_row", "nothing"
@@ -305,7 +305,7 @@ CASES = {
         """CREATE TABLE {0}_new (LIKE {0} INCLUDING ALL)
         INSERT INTO {0}_new VALUES (150, 150, 'attached')
         ALTER TABLE {0} ATTACH PARTITION {0}_new FOR VALUES FROM (100) TO (200)""",
-        "read anew",
+        "resynced",
     ),
     "empty partition made": Case(
         PARTITIONED,
@@ -317,7 +317,7 @@ CASES = {
         PARTITIONED,
         "BEGIN; CREATE TABLE {0}_new (LIKE {0}); SAVEPOINT s; INSERT INTO {0}_new VALUES (150, 150, 'loaded'); "
         "RELEASE s; ALTER TABLE {0} ATTACH PARTITION {0}_new FOR VALUES FROM (100) TO (200); COMMIT",
-        "read anew",
+        "resynced",
     ),
     "partition came without an identity": Case(
         PARTITIONED.replace("PRIMARY KEY", "") + "ALTER TABLE {0} REPLICA IDENTITY FULL;"
@@ -328,16 +328,16 @@ CASES = {
         DELETE FROM {0} WHERE id = 151""",
         "equal",
     ),
-    "partition detached": Case(PARTITIONED, "ALTER TABLE {0} DETACH PARTITION {0}_high", "read anew"),
-    "partition dropped": Case(PARTITIONED, "DROP TABLE {0}_high", "read anew"),
+    "partition detached": Case(PARTITIONED, "ALTER TABLE {0} DETACH PARTITION {0}_high", "resynced"),
+    "partition dropped": Case(PARTITIONED, "DROP TABLE {0}_high", "resynced"),
     "partition detached and attached": Case(
         PARTITIONED,
         """ALTER TABLE {0} DETACH PARTITION {0}_high
         UPDATE {0}_high SET n = 50 WHERE id = 5
         ALTER TABLE {0} ATTACH PARTITION {0}_high FOR VALUES FROM (4) TO (100)""",
-        "read anew",
+        "resynced",
     ),
-    "partition truncated": Case(PARTITIONED, "TRUNCATE {0}_high", "read anew"),
+    "partition truncated": Case(PARTITIONED, "TRUNCATE {0}_high", "resynced"),
     "without key, rewritten": Case(KEYLESS, "VACUUM FULL {0}", "equal"),
     "without key, read as before": Case(KEYLESS, "ALTER TABLE {0} ALTER name TYPE varchar(90)", "equal"),
     "without key, a column dropped": Case(
@@ -350,7 +350,7 @@ CASES = {
         "UPDATE {0} SET c = '-0' WHERE n = 3",
         "nothing",
     ),
-    "without key, values changed": Case(KEYLESS, "ALTER TABLE {0} ALTER n TYPE bigint USING n * 100", "held"),
+    "without key, values changed": Case(KEYLESS, "ALTER TABLE {0} ALTER n TYPE bigint USING n * 100", "paused"),
 }
 
 
@@ -392,12 +392,12 @@ class Tried:
         settled = [s for s in self.report.resolved if s.table == table]
         print(name, settled, self.report.outcomes.get(table))
         checked = self.report.checked
-        known = {"held": checked.held, "followed": checked.followed}
+        known = {"paused": checked.paused, "followed": checked.followed}
         unsettled = next((outcome for outcome, tables in known.items() if table in tables), "nothing")
         outcome = next((s.outcome for s in settled), unsettled)
-        assert outcome in (("equal", "read anew") if expected == "settled" else (expected,))
-        assert (table in checked.held) is (expected == "held")
-        assert (str(table) in self.differing) is (expected == "held")
+        assert outcome in (("equal", "resynced") if expected == "settled" else (expected,))
+        assert (table in checked.paused) is (expected == "paused")
+        assert (str(table) in self.differing) is (expected == "paused")
 
 
 @contextmanager
@@ -414,7 +414,7 @@ def tried(services, root, names, *, when=behind):
             connection.execute(CASES[name].ddl.format(table.name))
         register_source(settings)
         report = sync_source(settings, through_lsn=emit_marker(connection))
-        assert (report.resolved, report.checked.held) == ([], {})
+        assert (report.resolved, report.checked.paused) == ([], {})
         with when(settings):
             for name, table in tables.items():
                 is_written = "nobody writes" not in name

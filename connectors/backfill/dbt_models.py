@@ -1,4 +1,4 @@
-"""dbt models that are made anew by days: those that name a column of dates as `meta.partitioned_by`."""
+"""dbt models partitioned by day: those that name a date column as `meta.partitioned_by`."""
 
 import json
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""What became of every partition of every target: a table in the lake, only ever appended to.
+"""The ledger: the status of every partition of every target, in an append-only table of the lake.
 
 Each row carries its partition's next number, also as progress of its commit: of two writers that read the same state
-of a partition one wins and the other reads again. A run holds a partition for a while only, and renews that: what a
-killed run held is free soon, and nobody needs to know of its death.
+of a partition one wins and the other reads again. A run leases a partition, and renews the lease: what a
+killed run leased is free soon, without anybody noticing its death.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +54,7 @@ class Ledger:
         uri: Address of the table.
         target: Name of the target.
         lease: For how long a run holds a partition, unless it renews.
-        clock: Tells the time.
+        clock: Returns the time.
     """
 
     def __init__(self, uri: str, target: str, *, lease: timedelta, clock: Callable[[], datetime] = _now) -> None:
@@ -68,12 +68,12 @@ class Ledger:
         table = open_table(self._uri)
         return {} if table is None else self._read(table)
 
-    def plan(self, partitions: Iterable[Partition], *, again: bool = False) -> dict[str, Entry]:
+    def plan(self, partitions: Iterable[Partition], *, force: bool = False) -> dict[str, Entry]:
         """Records as planned what was not yet, and returns the newest entry of every partition.
 
         Args:
-            partitions: What is to be made anew.
-            again: Plan those, too, that are done. Those that a run is at stay with it.
+            partitions: The partitions of the range.
+            force: Plan those, too, that are done. Those that a run is at stay with it.
 
         Raises:
             CommitConflict: Other writers kept committing first.
@@ -86,7 +86,7 @@ class Ledger:
             planned = [
                 self._next(known.get(p.key), p, State.PLANNED, now)
                 for p in wanted
-                if p.key not in known or (again and known[p.key].state is State.DONE)
+                if p.key not in known or (force and known[p.key].state is State.DONE)
             ]
             self._append(table, planned)
             return {p.key: known[p.key] for p in wanted if p.key in known} | {e.partition: e for e in planned}
@@ -142,7 +142,7 @@ class Ledger:
         return self._follow(held, state=State.FAILED, error=error, ended_at=self.clock(), lease_until=None)
 
     def give_up(self, partition: Partition, *, attempt: int, error: str) -> Entry:
-        """Records that an attempt ended without a word of its own; returns what stands if it did not.
+        """Records that an attempt ended without an outcome; returns the entry there is if it did not.
 
         Raises:
             CommitConflict: Other writers kept committing first.

@@ -22,7 +22,7 @@ class Size(StrEnum):
 
 @dataclass(frozen=True)
 class Partition:
-    """A part of a target that is made anew on its own.
+    """A part of a target that is run on its own.
 
     Attributes:
         key: Its name within the target: `2026-03-29`, `2026-W13`, `2026-03`, or that of a table.

@@ -35,13 +35,13 @@ class Backfill:
         known = self.ledger.entries()
         return {partition.key: known.get(partition.key) for partition in self.partitions}
 
-    def plan(self, *, again: bool = False) -> list[Partition]:
+    def plan(self, *, force: bool = False) -> list[Partition]:
         """Records what is to be done, and returns it: those last that another run seems to be at."""
-        return self.missing(self.ledger.plan(self.partitions, again=again))
+        return self.missing(self.ledger.plan(self.partitions, force=force))
 
-    def missing(self, entries: Mapping[str, Entry | None], *, again: bool = False) -> list[Partition]:
-        """The partitions that are not done; with `again` all of them."""
-        open_ = [p for p in self.partitions if again or not _is(entries[p.key], State.DONE)]
+    def missing(self, entries: Mapping[str, Entry | None], *, force: bool = False) -> list[Partition]:
+        """The partitions that are not done; with `force` all of them."""
+        open_ = [p for p in self.partitions if force or not _is(entries[p.key], State.DONE)]
         return sorted(open_, key=lambda p: _is(entries[p.key], State.RUNNING))
 
     def parallel(self, wanted: int) -> int:
@@ -87,7 +87,7 @@ def _is(entry: Entry | None, state: State) -> bool:
 
 
 def plan_partitions(
-    settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, again: bool
+    settings: Settings, target: str, *, days: tuple[date | None, date | None], size: Size, parallel: int, force: bool
 ) -> Plan:
     """Records which partitions of a range are to be run.
 
@@ -97,7 +97,7 @@ def plan_partitions(
         days: Start and end date (exclusive) of the range; None as in `open_backfill`.
         size: Length of a partition.
         parallel: How many partitions may run at a time.
-        again: Also those that are done.
+        force: Also those that are done.
 
     Raises:
         ConfigurationError: There is no such target, or no such range of it.
@@ -105,7 +105,7 @@ def plan_partitions(
     """
     since, until = days
     backfill = open_backfill(settings, target, since=since, until=until, size=size)
-    return Plan(backfill.partitions, tuple(backfill.plan(again=again)), backfill.parallel(parallel))
+    return Plan(backfill.partitions, tuple(backfill.plan(force=force)), backfill.parallel(parallel))
 
 
 def run_partition(settings: Settings, target: str, key: str) -> Entry:

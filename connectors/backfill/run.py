@@ -18,7 +18,7 @@ _LOOK_SECONDS = 0.5
 
 
 def run_partition(ledger: Ledger, target: Target, partition: Partition, *, run: str) -> Entry:
-    """Makes a partition anew, unless it is done; waits for another run that is at it, as long as that one lives.
+    """Runs a partition, unless it is done; waits for another run that works on it, as long as that one lives.
 
     Args:
         ledger: The target's ledger.

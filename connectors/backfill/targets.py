@@ -1,4 +1,4 @@
-"""What can be made anew by partition."""
+"""Targets: what can be backfilled partition by partition."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -75,7 +75,7 @@ class InTime:
 
 
 class SilverTables:
-    """Silver, made anew from bronze table by table. Never by date: a day's rows depend on changes of other days."""
+    """Silver, rebuilt from bronze by table. Never by date: the rows of a day depend on changes of other days."""
 
     at_once = None
 
@@ -85,7 +85,7 @@ class SilverTables:
     def partitions(self, since: date | None, until: date | None, size: Size) -> list[Partition]:  # noqa: ARG002 - the protocol's
         """One of each captured table."""
         if since is not None or until is not None:
-            raise ConfigurationError("silver is made anew by table, never by date", hint="leave the range out")
+            raise ConfigurationError("silver is rebuilt by table, never by date", hint="omit the range")
         return [Partition(str(table)) for table in captured_tables(self._settings, ("*.*",))]
 
     def partition(self, key: str) -> Partition:

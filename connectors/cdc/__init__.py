@@ -11,9 +11,12 @@ __all__ = [
     "rebuild",
     "reconciliation",
     "registration",
+    "release_findings",
+    "removal",
     "replay",
     "reports",
     "resync",
     "retention",
+    "source_status",
     "sync",
 ]

@@ -1,4 +1,4 @@
-"""Keeps the lake's contracts in step with the source: follows what loses nothing, and says which tables are held."""
+"""The contract check: follows schema changes that lose nothing, and says which tables are paused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from connectors.changes.schema_changes import Answer, Difference, answer_to, differences, with_memory
 from connectors.debezium.checks import stopping_findings
 from connectors.debezium.config import publication_name
-from connectors.errors import ContractMismatch
+from connectors.errors import TablePaused
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, contract_versions, newest_version, record_contracts
 from connectors.lake.layout import LakeLayout
-from connectors.lake.silver.schema import held
+from connectors.lake.silver.schema import table_paused
 from connectors.lake.verdicts import Verdict, read_verdicts
 from connectors.postgres.catalog import CatalogTable, find_renamed, read_tables
 from connectors.postgres.checks import Finding, identity_findings
@@ -53,14 +53,14 @@ class ContractCheck:
     Attributes:
         up_to_batch: What is in bronze up to this batch was written under the contracts that were checked.
         followed: How tables changed whose new contract was recorded.
-        held: Why a table may not be merged.
-        changed: How tables changed that are held until they are compared with the source, or read anew.
+        paused: Why a table may not be merged.
+        changed: Drift of tables that are paused until they are compared with the source, or resynced.
         dropped: Tables that are gone from the source.
     """
 
     up_to_batch: int
     followed: Mapping[TableName, Sequence[Difference]] = field(default_factory=dict)
-    held: Mapping[TableName, ContractMismatch] = field(default_factory=dict)
+    paused: Mapping[TableName, TablePaused] = field(default_factory=dict)
     changed: Mapping[TableName, Change] = field(default_factory=dict)
     dropped: Sequence[TableName] = ()
 
@@ -69,7 +69,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
     """Compares the source's catalogue with the newest contracts; records the changes that silver can follow.
 
     Raises:
-        ServiceUnavailable: The source's database does not answer: what arrived can't be told from a changed type.
+        ServiceUnavailable: The source's database does not answer, so a changed type can't be excluded.
     """
     layout = LakeLayout.of(settings)
     publication = publication_name(settings.cdc.source)
@@ -84,26 +84,28 @@ def check_contracts(settings: Settings) -> ContractCheck:
         gone = [versions[table][-1].contract for table in versions.keys() - {c.table for c in contracts}]
         renamed = find_renamed(connection, [contract.oid for contract in gone])
     unread = {
-        name: held(known[-1].contract, "it was added, and its rows were not read yet", command=_REGISTER)
+        name: table_paused(known[-1].contract, "it was added, and its snapshot was not taken yet", command=_REGISTER)
         for name, known in versions.items()
         if known[-1].baseline.is_pending
     }
     followed, changed = follow_contracts(layout, versions, contracts, lsn)
     verdicts = read_verdicts(layout) if changed else {}
-    unsafe = {table: held(change.contract, _problem(change, verdicts.get(table))) for table, change in changed.items()}
+    unsafe = {
+        table: table_paused(change.contract, _problem(change, verdicts.get(table))) for table, change in changed.items()
+    }
     whole = {table for table, lacking in left_out.items() if not lacking}
     missed = {
         c.table: _missed(c, left_out.get(c.table), unsafe.get(c.table)) for c in contracts if c.table not in whole
     }
     known_to_differ = {table for table, change in changed.items() if _is_of(verdicts.get(table), change)}
-    of_no_use = {t for t, change in changed.items() if change.answer == "held" and not settings.cdc.auto_resync_rows}
+    of_no_use = {t for t, change in changed.items() if change.answer == "paused" and not settings.cdc.auto_resync_rows}
     waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
     moved = {c.table: _renamed(c, renamed[c.oid]) for c in gone if c.oid in renamed}
     uncured = {table.contract.table: _until_cured(table, found[0]) for table in tables if (found := _to_cure(table))}
     return ContractCheck(
         up_to_batch=batch,
         followed=followed,
-        held={**unread, **unsafe, **missed, **moved, **uncured},
+        paused={**unread, **unsafe, **missed, **moved, **uncured},
         changed={table: changed[table] for table in sorted(waiting)},
         dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
     )
@@ -119,15 +121,15 @@ def _problem(change: Change, verdict: Verdict | None) -> str:
     return f"{change}; it is to be compared with its source" if change.answer == "verified" else str(change)
 
 
-def _missed(contract: TableContract, left_out: str | None, other: ContractMismatch | None) -> ContractMismatch:
-    """Why a table is held that the publication lacks, whole or in part, and maybe for another reason, too."""
-    command = _REGISTER if other is None else f"{_REGISTER} && {other.context['command']}"
-    what = "it was taken from the publication" if left_out is None else f"the publication leaves out {left_out}"
-    return held(contract, f"{what}: changes are missed from then on", command=command)
+def _missed(contract: TableContract, left_out: str | None, other: TablePaused | None) -> TablePaused:
+    """Why a table is paused that the publication lacks, whole or in part, and maybe for another reason, too."""
+    command = _REGISTER if other is None else f"{_REGISTER} && {other.command}"
+    what = "it was taken from the publication" if left_out is None else f"the publication omits {left_out}"
+    return table_paused(contract, f"{what}: changes are missed from then on", command=command)
 
 
-def _renamed(contract: TableContract, now: TableName) -> ContractMismatch:
-    return held(contract, f"it was renamed to {now}: changes are missed from then on", command=_REGISTER)
+def _renamed(contract: TableContract, now: TableName) -> TablePaused:
+    return table_paused(contract, f"it was renamed to {now}: changes are missed from then on", command=_REGISTER)
 
 
 def _to_cure(table: CatalogTable) -> list[Finding]:
@@ -135,12 +137,12 @@ def _to_cure(table: CatalogTable) -> list[Finding]:
     return [*(f for f in identity_findings(table) if f.severity == "error"), *stopping_findings(table)]
 
 
-def _until_cured(table: CatalogTable, finding: Finding) -> ContractMismatch:
+def _until_cured(table: CatalogTable, finding: Finding) -> TablePaused:
     name = table.contract.table
     problem = f"{finding.subject.removeprefix(f'{name}.').removeprefix(str(name))} {finding.problem}".strip()
-    return ContractMismatch(
+    return TablePaused(
         f"{name}: {problem}",
-        hint=f"`{finding.cure}`; then `{_REGISTER}`: until then it is held at its last state",
+        hint=f"`{finding.cure}`; then `{_REGISTER}`: until then it is paused at its last state",
         table=name,
         command=f"{finding.cure} then: {_REGISTER}",
     )

@@ -1,4 +1,4 @@
-"""Tables that changed, and no event tells what became of their rows: compared with the source, or read anew.
+"""Schema drift that no event explains: the table is compared with its source, or resynced.
 
 The comparison is exact while the table is written to. A transaction of the source looks at one moment; a copy of silver
 gets every change that this moment saw, and no other.
@@ -46,13 +46,13 @@ _NAMED = 3
 
 
 def resolve_drift(settings: Settings, table: TableName, change: Change) -> DriftReport:
-    """Finds out whether a table's rows are still those of the source; if not, reads it anew where it is small enough.
+    """Compares a table with its source after schema drift; if rows differ, resyncs the table if it is small enough.
 
-    Else it stays held, and is not looked at again before its definition changes once more. Killed, it is run again from
-    the beginning. Where the definition changes meanwhile, nothing is settled.
+    Otherwise the table stays paused until its definition changes once more. After a kill, run it again. If the
+    definition changes meanwhile, the next drain decides.
 
     Args:
-        settings: The source and the lake; with the size up to which a table is read anew.
+        settings: The source and the lake, with the size up to which tables are resynced.
         table: The source table.
         change: What a check of the contracts found.
 
@@ -77,12 +77,12 @@ def resolve_drift(settings: Settings, table: TableName, change: Change) -> Drift
         obstacle = _obstacle(settings, change.contract)
         if obstacle is None:
             rows = resync_table(settings, table).rows
-            return DriftReport(table, "read anew", _told(change, problem), rows, time.monotonic() - began)
+            return DriftReport(table, "resynced", _told(change, problem), rows, time.monotonic() - began)
     except (ContractMismatch, SourceNotReady) as error:
         obstacle = error.message
     problem = _told(problem, obstacle)
     record_verdict(layout, Verdict(change.contract, problem))
-    return DriftReport(table, "held", _told(change, problem), rows, time.monotonic() - began)
+    return DriftReport(table, "paused", _told(change, problem), rows, time.monotonic() - began)
 
 
 def _told(*parts: object) -> str:
@@ -96,12 +96,12 @@ def _differing(found: TableComparison) -> str:
 
 
 def _obstacle(settings: Settings, contract: TableContract) -> str | None:
-    """Why a table is not read anew without being asked; None: it is."""
+    """Returns why a table is not resynced automatically; None: it is."""
     if not contract.key:
-        return "it has no key by which it could be read anew alone"
+        return "a table without a primary key can't be resynced alone"
     most = settings.cdc.auto_resync_rows
     if most == 0:
-        return "no table is read anew by itself (LAKEHOUSE_CDC__AUTO_RESYNC_ROWS is 0)"
+        return "automatic resyncs are off (LAKEHOUSE_CDC__AUTO_RESYNC_ROWS is 0)"
     with connect(settings.postgres) as connection:
         if has_more_rows(connection, contract.table, most):
             return f"it has more than {most:,} rows (LAKEHOUSE_CDC__AUTO_RESYNC_ROWS)"

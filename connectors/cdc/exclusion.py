@@ -1,4 +1,4 @@
-"""Tables that would stop the capture of all others: left out, before Debezium meets what it can't take."""
+"""Excludes tables from capture that would stop Debezium, and with it all other tables."""
 
 from connectors.debezium.checks import stopping_findings
 from connectors.debezium.config import connector_name, publication_name, without_table
@@ -13,10 +13,10 @@ from connectors.settings import Settings
 
 
 def exclude_unsupported(settings: Settings) -> list[TableName]:
-    """Takes tables whose definition Debezium can't take out of the capture; returns which.
+    """Excludes tables from capture whose definition Debezium does not support; returns them.
 
-    They are held until the cause is cured, and `lakehouse source register` reads them anew. What was written to a table
-    between the change and this, Debezium meets all the same, as far as it stops at a table's columns.
+    They are paused until the cause is fixed; then `lakehouse source register` takes their snapshot again. Debezium
+    still sees what was written to a table between the change and this call.
 
     Raises:
         ConfigurationError: The source is not registered.

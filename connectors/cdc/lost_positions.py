@@ -1,4 +1,4 @@
-"""Positions that the stream no longer holds, once all tables are read anew."""
+"""Positions that the stream no longer holds, once all tables are snapshotted again."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -16,8 +16,8 @@ from connectors.streams.protocol import MESSAGES
 def forget_lost_positions(settings: Settings, tables: Iterable[TableName]) -> list[StreamPartition]:
     """Lets drains go on where messages were lost; returns the stream partitions that this was done for.
 
-    Only right before a new epoch, while no connector runs: what its snapshot reads makes up for what was lost.
-    A topic that was made anew is read on from its end, one that is gone from the beginning of its successor.
+    Call it only before a new slot epoch, while no connector runs: the snapshot replaces what was lost.
+    A recreated topic is read from its end; a deleted one from the first message of its successor.
     """
     source = settings.cdc.source
     bronze = BronzeLog(LakeLayout(settings.lake.root, source))

@@ -75,17 +75,17 @@ def merge_table(
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are held, and how far the contracts are known to hold.
+        checked: Which tables are paused, and how far the contracts are known to hold.
         into: Address of another table than the source table's own.
 
     Raises:
         CommitConflict: Other merges of this table won every race.
-        ContractMismatch: The table changed at the source; it is held, the others go on.
+        ContractMismatch: The table changed at the source; it is paused, the others go on.
         ConfigurationError: There is no such table in this source.
     """
     began = time.monotonic()
-    if table in checked.held:
-        raise checked.held[table]
+    if table in checked.paused:
+        raise checked.paused[table]
     layout = LakeLayout.of(settings)
     version, slot_epoch = _version(layout, table), registered_slot_epoch(layout)
     silver = _silver(layout, version, slot_epoch, at=into)

@@ -1,4 +1,4 @@
-"""Silver made anew from bronze: beside the old table, switched at once. Of the source, only contracts are asked for."""
+"""Rebuilds silver from bronze: beside the old table, then switched in one commit."""
 
 import time
 from dataclasses import replace
@@ -28,26 +28,26 @@ _ATTEMPTS = 5
 
 
 def rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
-    """Looks at the source's catalogue, then rebuilds a table; see `rebuild_silver`."""
+    """Checks the contracts, then rebuilds a table; see `rebuild_silver`."""
     return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
 def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractCheck) -> RebuildReport:
-    """Makes a silver table anew from all that bronze holds of it; readers of the old one are not disturbed.
+    """Rebuilds a silver table from bronze; readers of the old one are not disturbed.
 
-    A table that is held stays as it is: its events are not of the contract that they would be read by.
+    A paused table stays as it is: the contract does not fit its events.
 
-    A run that was killed is gone on with by the next one, from the batch that it had reached.
+    The next run resumes a killed one from the batch it had reached.
 
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are held, and how far the contracts are known to hold.
+        checked: Which tables are paused, and how far the contracts are known to hold.
 
     Raises:
         CommitConflict: Merges of this table won every race.
         ConfigurationError: There is no such table in this source.
-        ContractMismatch: The new table would have two rows of one key, or the table is held.
+        ContractMismatch: The new table would have two rows of one key, or the table is paused.
         SourceNotReady: The table's rows were not all read yet.
     """
     began = time.monotonic()
@@ -80,7 +80,7 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
 
 
 def current_rules(layout: LakeLayout, table: TableName) -> Rules:
-    """Returns by what messages of a table are read now."""
+    """Returns the contract version and release that read messages of a table now."""
     try:
         release = version("lakehouse-flows")
     except PackageNotFoundError:
@@ -91,19 +91,19 @@ def current_rules(layout: LakeLayout, table: TableName) -> Rules:
 def _require_rows(new: SilverTable) -> None:
     table = new.contract.table
     if new.baseline.is_pending:
-        raise SourceNotReady(f"the rows of {table} were not read yet", hint="run `lakehouse source register`")
+        raise SourceNotReady(f"the snapshot of {table} was not taken yet", hint="run `lakehouse source register`")
     if new.awaits_resync:
         raise SourceNotReady(
-            f"the rows of {table} that were read anew are not all in bronze yet", hint="run `lakehouse drain` first"
+            f"the snapshot of {table} is not complete in bronze yet", hint="run `lakehouse drain` first"
         )
 
 
 def _discard_stale(silver: SilverTable, beside: str, *, trimmed: int) -> None:
-    """Removes what an earlier rebuild left, unless it can be gone on with."""
+    """Removes what an earlier rebuild left, unless it can be resumed."""
     try:
         left = open_table(beside)
     except DeltaError:
-        # Storage that fails is told otherwise: this is a table that a killed run had begun to remove.
+        # A failing storage raises another error: this is a table that a killed run had begun to remove.
         delete_table(beside)
         return
     if left is None:

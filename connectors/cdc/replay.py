@@ -1,7 +1,7 @@
-"""Messages that could not be read: what there is, and trying them again by the contract and the rules of now.
+"""Rejected messages: which there are, and replaying them with the current contract and release.
 
-A message is never merged alone: changes behind it may have taken a value from a row that it would have changed. So
-whatever can be read now is read in its place, by a rebuild of its table.
+A message is never merged alone: later changes may have taken a value from a row that it would have changed. So a
+message that can be read now is read in its place, by a rebuild of its table.
 """
 
 import time
@@ -123,17 +123,17 @@ ORDER BY batch, stream_partition, stream_offset LIMIT $limit
 def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck) -> ReplayReport:
     """Tries the rejected messages of a table again; those that can be read now are merged in their place.
 
-    Run twice, the second run finds nothing to do. Killed, it is run again.
+    Idempotent. After a kill, run it again.
 
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are held, and how far the contracts are known to hold.
+        checked: Which tables are paused, and how far the contracts are known to hold.
 
     Raises:
         CommitConflict: Merges of this table won every race.
         ConfigurationError: There is no such table in this source.
-        ContractMismatch: The table changed at the source; it is held.
+        ContractMismatch: The table changed at the source; it is paused.
     """
     began = time.monotonic()
     before = _outcomes(settings, table)
@@ -152,7 +152,7 @@ def _try_alone(settings: Settings, table: TableName) -> bool:
     with DUCKDB.workspace(silver) as work:
         judge_rejected(work, layout, silver)
         open_quarantine(work.connection, layout)
-        # Whether a value that was left out is known by now, only a rebuild tells; the same rules tell the same.
+        # Only a rebuild shows whether a TOAST value is known by now; the same rules give the same answer.
         query = f"""
 SELECT count(*) FROM judged JOIN quarantined AS q USING ({", ".join(ADDRESS)})
 WHERE source_table = $table AND q.outcome = 'rejected'

@@ -1,4 +1,4 @@
-"""What an operation on the lake came to: values alone, so that who shows them need not import what does the work."""
+"""Results of operations: plain values, so that showing them does not import the operations."""
 
 from dataclasses import dataclass
 
@@ -49,13 +49,13 @@ class MergeReport:
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What a rebuild came to.
+    """The result of a rebuild or resync.
 
     Attributes:
         table: The source table.
         changes: Change events read from bronze, by this run.
         rows: Rows of the table, as readers see it.
-        differing: How many rows the old table lacked, or had too many, or had otherwise.
+        differing: Rows that the old table lacked, had in excess, or had with other values.
         version: Delta version of the silver table that has the new rows.
         seconds: Duration.
     """
@@ -70,7 +70,7 @@ class RebuildReport:
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """What became of the rejected messages of one table.
+    """The outcome of the rejected messages of one table.
 
     Attributes:
         table: The source table.
@@ -89,12 +89,12 @@ class ReplayReport:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What came of a table whose definition changed without an event that says what became of its rows.
+    """The outcome of schema drift that no event explains.
 
     Attributes:
         table: The source table.
-        outcome: `equal`: its rows are those of the source; `read anew`; `held`: until somebody reads it anew;
-            `changed again`: to be looked at by the next drain.
+        outcome: `equal`: its rows are those of the source; `resynced`; `paused`: until `lakehouse resync`;
+            `changed again`: the next drain looks at it.
         why: What changed, and what was found.
         rows: Rows that were compared or read.
         seconds: Duration.

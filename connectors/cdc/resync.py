@@ -1,4 +1,4 @@
-"""One table read anew from the source, while changes of all tables go on to be captured.
+"""Takes a new snapshot of one table while changes of all tables keep being captured.
 
 A second connector reads the table's rows into the table's own topic and ends. Each row says behind which marker it
 was read: it beats what was committed before that marker, and whatever was committed after it beats the row.
@@ -8,7 +8,7 @@ from connectors.cdc.drain import drain_source
 from connectors.cdc.rebuild import rebuild_checked
 from connectors.cdc.reports import RebuildReport
 from connectors.changes.order import Position
-from connectors.debezium.config import connector_config, publication_name, reading_config
+from connectors.debezium.config import connector_config, publication_name, snapshot_config
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError, SourceNotReady
 from connectors.lake.bronze import BronzeLog
@@ -24,31 +24,31 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker, has_rows, published_tables
 from connectors.settings import Settings
 
-_READING_SECONDS = 60 * 60
+_SNAPSHOT_SECONDS = 60 * 60
 
 
 def resync_table(settings: Settings, table: TableName) -> RebuildReport:
-    """Reads a table anew, with the columns it has now, and puts the result in place of silver at once.
+    """Takes a new snapshot of a table, with its current columns, and replaces silver by it in one commit.
 
-    Readers see the old rows until then. Killed, it is run again from the beginning, and loses nothing.
+    Readers see the old rows until then. After a kill, run it again; nothing is lost.
 
     Raises:
         ConfigurationError: The table is not captured.
         ContractMismatch: The table changed again while it was read.
-        SourceNotReady: The table has no key, or could not be read.
+        SourceNotReady: The table has no primary key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
     """
-    drain_source(settings, through_lsn=read_anew(settings, table))
+    drain_source(settings, through_lsn=take_snapshot(settings, table))
     return rebuild_checked(settings, table)
 
 
-def read_anew(settings: Settings, table: TableName) -> int:
-    """Has a captured table's rows written into its topic; returns the LSN of a marker behind them.
+def take_snapshot(settings: Settings, table: TableName) -> int:
+    """Writes a snapshot of a captured table into its topic; returns the LSN of a marker behind it.
 
     Raises:
         CommitConflict: Another run began to read the table, too.
         ConfigurationError: The table is not captured.
-        SourceNotReady: The table has no key, or could not be read.
+        SourceNotReady: The table has no primary key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
     """
     layout = LakeLayout.of(settings)
@@ -76,15 +76,15 @@ def read_anew(settings: Settings, table: TableName) -> int:
 
 
 def require_key(contract: TableContract) -> None:
-    """Does nothing if a table's rows can be told apart.
+    """Does nothing if a table has a primary key.
 
     Raises:
-        SourceNotReady: They can't.
+        SourceNotReady: It has none.
     """
     if not contract.key:
         raise SourceNotReady(
-            f"{contract.table} has no key: rows that are read while it changes would be counted twice",
-            hint="run `lakehouse source remove --yes`, then `lakehouse source register`: all tables are read anew",
+            f"{contract.table} has no primary key: rows of a snapshot beside the stream would count twice",
+            hint="run `lakehouse source remove --yes`, then `lakehouse source register`: it snapshots all tables",
         )
 
 
@@ -96,14 +96,14 @@ def _captured(connection: Connection, settings: Settings, table: TableName) -> C
 
 
 def _read(client: ConnectClient, settings: Settings, table: CatalogTable, slot_epoch: SlotEpoch, *, after: int) -> None:
-    """Has the table's rows written into its topic."""
+    """Runs the connector that writes the snapshot."""
     capturing = connector_config(settings, [table], epoch=slot_epoch.epoch, placeholder=slot_epoch.placeholder)
-    config = reading_config(capturing, settings.cdc.source, table.contract.table, after=after)
+    config = snapshot_config(capturing, settings.cdc.source, table.contract.table, after=after)
     name = config["name"]
     _forget(client, name)
     client.create_stopped(name, config)
     client.resume(name)
-    client.wait_for_snapshot(name, timeout=_READING_SECONDS, config=config)
+    client.wait_for_snapshot(name, timeout=_SNAPSHOT_SECONDS, config=config)
     _forget(client, name)
 
 

@@ -17,7 +17,7 @@ from connectors.lake.silver.table import SilverTable
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
-_NO_SNAPSHOT = "its rows are still to be read"
+_NO_SNAPSHOT = "its snapshot is not complete"
 _REJECTED = "messages are rejected: see `lakehouse quarantine list`"
 
 
@@ -99,7 +99,7 @@ def vacuum_bronze(settings: Settings) -> int:
 
 
 def purge_silver(settings: Settings, table: TableName, *, before: dt.datetime, dry_run: bool = True) -> PurgeReport:
-    """Removes from silver deleted rows that it was told of before a moment, and that nothing older can come after.
+    """Purges soft-deleted rows that silver merged before a moment, and that no older change can follow.
 
     One commit; killed, it is run again.
 

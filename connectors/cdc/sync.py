@@ -1,4 +1,4 @@
-"""One drain of a source: the stream into bronze, the contracts checked, then table by table into silver."""
+"""One drain of a source: stream to bronze, contract check, then table by table to silver."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,14 +20,14 @@ Outcomes = dict[TableName, MergeReport | Exception]
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a drain came to.
+    """The result of a drain.
 
     Attributes:
-        drained: What was brought into bronze.
-        checked: What the source's catalogue says of the tables.
-        resolved: What came of tables that had to be compared with their source, or read anew.
-        outcomes: Of each table that had something pending, the report of its merge or why it failed; and why those are
-            held that had nothing.
+        drained: What was drained into bronze.
+        checked: The result of the contract check.
+        resolved: Tables that were compared with their source after schema drift, or resynced.
+        outcomes: For each table with pending changes, the report of its merge or why it failed; for paused tables, why
+            they are paused.
     """
 
     drained: DrainReport
@@ -110,5 +110,5 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
         again = steps.check(settings)
         checked = replace(again, followed={**checked.followed, **again.followed})
     outcomes = one_by_one(steps.find_pending(settings), lambda table: steps.merge(settings, table, checked=checked))
-    # A table that is held is said to be, also where nothing of it is pending.
-    return SyncReport(drained, checked, succeeded(resolved), {**checked.held, **outcomes, **failures(resolved)})
+    # A paused table is reported even if it has no pending changes.
+    return SyncReport(drained, checked, succeeded(resolved), {**checked.paused, **outcomes, **failures(resolved)})

@@ -31,7 +31,7 @@ class Column:
         value: Name of its decoded value in the work tables; short, so that no column name can clash with ours.
         keep: Name of the flag that says: this change left the value as it was, and does not carry it.
         rule: How its type travels.
-        toastable: Whether a change may leave the value out.
+        toastable: Whether a change may have an unchanged TOAST value here.
         is_key: Whether it is part of the key.
     """
 
@@ -73,7 +73,7 @@ class Columns:
 
     @property
     def toastable(self) -> tuple[Column, ...]:
-        """The columns that a change may leave out."""
+        """The columns that may have unchanged TOAST values."""
         return tuple(c for c in self.all if c.toastable)
 
     @property
@@ -83,7 +83,7 @@ class Columns:
 
     @property
     def any_kept(self) -> str:
-        """The condition that a change leaves some value out."""
+        """The condition that a change has an unchanged TOAST value."""
         return " OR ".join(c.keep for c in self.toastable) or "FALSE"
 
 
@@ -113,7 +113,7 @@ def columns_of(contract: TableContract) -> Columns:
                 f"{contract.table}: column {column.name!r} has the type {column.type_name!r}, which is not captured",
                 hint="leave the table out of LAKEHOUSE_CDC__TABLES, or change the column's type",
             )
-        # A key's value is never left out of a change.
+        # A key's value is in every change.
         is_key = column.name in contract.key
         toastable = column.toastable and not is_key
         found.append(Column(column, f"v{n}", f"keep{n}", rule, toastable, is_key))

@@ -26,7 +26,7 @@ class Messages:
 
     Attributes:
         files: Files of bronze, which hold one table each, or of the quarantine.
-        after_batch: The last batch to leave out.
+        after_batch: The last batch not to decode.
         up_to_batch: The last batch to decode.
         table: The only table to decode.
     """
@@ -50,7 +50,7 @@ class Messages:
 
 
 def decode_sql(columns: Columns, messages: Messages, *, placeholder: str, both_images: bool = False) -> str:
-    """Returns the query that decodes messages of one table; tombstones are left out.
+    """Returns the query that decodes messages of one table, except tombstones.
 
     Its columns: `batch, topic_id, stream_partition, stream_offset`; the position `_cdc_*`; `_cdc_committed_at`;
     `transaction_id` (its lower 32 bits); `old_key` (JSON, of a changed primary key);

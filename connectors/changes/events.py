@@ -15,7 +15,7 @@ class Event:
         arrives: Its shape in the stream.
         silver: What silver does with it.
         bronze: What bronze does with it.
-        op: Debezium's `op` of it in the topic of a table, if that is what tells it from others.
+        op: Debezium's `op` of it in the topic of a table, if that distinguishes it from others.
     """
 
     name: str
@@ -48,16 +48,20 @@ CHANGES = (
         op="t",
     ),
     Event(
-        "unchanged value left out",
+        "unchanged TOAST value",
         "a placeholder in place of a large value that an update did not touch",
-        "the value stays as it was, told by an earlier change or stored; one that nobody knows goes to quarantine",
+        "the value stays as it was, taken from an earlier change or from silver; an unknown one goes to quarantine",
     ),
     Event(
         "delete of an unknown key",
         "`op` d of a row that was never seen",
         "a deleted row with that key, so that no older change resurrects it",
     ),
-    Event("rows of one COPY", "`op` c, all with one LSN", "as inserts; without a key, told apart by stream offset"),
+    Event(
+        "rows of one COPY",
+        "`op` c, all with one LSN",
+        "as inserts; without a primary key by stream offset",
+    ),
     Event("change that is rolled back", "never", "nothing", bronze="nothing"),
     Event(
         "transactions that overlap",
@@ -103,7 +107,7 @@ TABLES = (
         "a history: each image of a row with weight 1 where it came, -1 where it went; the view adds them up",
     ),
     Event("replica identity default", "`before` of a delete holds the key alone", "a deleted row keeps its values"),
-    Event("replica identity full", "`before` and `after` are complete", "nothing is ever left out"),
+    Event("replica identity full", "`before` and `after` are complete", "there are no unchanged TOAST values"),
     Event("replica identity using index", "the index's columns are the message's key", "they are the key"),
     Event(
         "partitioned table",
@@ -129,18 +133,18 @@ SNAPSHOTS = (
         "the changes count, because a snapshot row stands before everything that was committed after it",
     ),
     Event(
-        "table read anew",
+        "table resynced",
         "`op` r with the header `lakehouse.after`: behind which marker it was read",
         "takes the place of what was committed before that marker; what was committed after it counts more",
     ),
     Event(
-        "snapshot begun anew",
+        "snapshot restarted",
         "`op` r of a snapshot that was interrupted, then `op` r of all rows with a greater LSN",
         "the later one counts; rows that only the first one saw are marked deleted",
     ),
     Event(
         "new epoch",
-        "a greater number in the header `lakehouse.epoch`, then `op` r of all rows: the slot was made anew",
+        "a greater number in the header `lakehouse.epoch`, then `op` r of all rows: the slot was recreated",
         "counts more than all before, whatever the LSNs; rows that the new snapshot did not see are marked deleted",
     ),
 )

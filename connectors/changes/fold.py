@@ -1,8 +1,8 @@
 """Several changes of one key become one, in DuckDB.
 
 Works on the table `changes` (the rows of `decode_sql` that were not rejected) and leaves the table `folded`:
-a row per key with its newest position, every value that the changes tell, and per toastable column a flag that the
-value is still the one in silver. Values that a change leaves out must be known: `left_out` sees to that.
+a row per key with its newest position, every value that the changes carry, and per toastable column a flag that the
+value is still the one in silver. Unchanged TOAST values must be known: `toast` sees to that.
 """
 
 from connectors.changes.cdc_columns import CHANGE_COLUMNS
@@ -49,7 +49,7 @@ FROM last LEFT JOIN image ON {same_key} WHERE last._cdc_op = 'd'
 
 
 def _fill_from_changes(work: MergeWorkspace) -> None:
-    """Takes a value that the newest change leaves out from the newest change of that key which carries it."""
+    """Fills an unchanged TOAST value of the newest change from the newest change of that key which carries it."""
     columns = work.columns
     fills = names(
         f"arg_max(struct_pack(v := {c.value}), age) FILTER (NOT {c.keep}) AS fill_{c.value}" for c in columns.toastable

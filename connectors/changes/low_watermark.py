@@ -1,7 +1,7 @@
 """The low watermark of a table: the position below which none of its rows is left.
 
 A truncation sets it, and so does a snapshot that read the whole table: rows that were there before, and that it did
-not see, were deleted while nobody captured. A snapshot that was begun anew also takes back what its first try saw.
+not see, were deleted while nobody captured. A restarted snapshot also reverses what its first attempt saw.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class LowWatermark:
 
 
 def find_low_watermark(work: MergeWorkspace) -> LowWatermark | None:
-    """Returns the highest low watermark that the table `changes` tells of; None if none.
+    """Returns the highest low watermark that `changes` sets; None if none.
 
     A snapshot is complete with its last row; with the first change after it, where the table was empty.
     """

@@ -17,7 +17,7 @@ class Position(NamedTuple):
     """Place of a change in the order; compares as a tuple.
 
     Attributes:
-        epoch: Life of the replication slot.
+        epoch: The slot epoch.
         prev_commit_lsn: Commit LSN of the transaction before the change's own, 0 if there was none.
         lsn: LSN of the change, 0 of a snapshot row.
         rank: Of a snapshot row the LSN of the snapshot, of a delete 0, else 1.

@@ -1,7 +1,7 @@
 """What becomes of a table in the lake when its definition changes at the source.
 
-A change is followed where silver's rows stay right without reading the source again. Where the catalogue can't tell,
-the rows are compared with the source's first. Any other change holds the table, alone, until it is read anew.
+A change is followed where silver's rows stay right without reading the source again. Where the catalogue can't
+say, the rows are first compared with the source. Any other change pauses the table, and only it, until a resync.
 """
 
 import re
@@ -15,7 +15,7 @@ from connectors.postgres.checks import RESERVED_PREFIX
 from connectors.postgres.contracts import ColumnContract, Fingerprint, TableContract
 from connectors.postgres.types import rule_for
 
-Answer = Literal["followed", "verified", "held"]
+Answer = Literal["followed", "verified", "paused"]
 
 FILLABLE = frozenset(
     {"int2", "int4", "int8", "bool", "float4", "float8", "numeric", "date", "timestamp", "timestamptz"}
@@ -25,7 +25,7 @@ FILLABLE = frozenset(
 
 # Years 1 to 9999, as the rules of these types have it; infinity is none.
 _MOMENTS = ("date", "timestamp", "timestamptz")
-_CAREFUL: tuple[Answer, ...] = ("followed", "verified", "held")
+_CAREFUL: tuple[Answer, ...] = ("followed", "verified", "paused")
 # `typtype` of an enum.
 _ENUM = "/e"
 # PostgreSQL takes the value of one for that of the other as it is, and writes both alike.
@@ -40,7 +40,7 @@ class Policy:
     Attributes:
         kind: Name of the change.
         answer: Silver follows by itself; or it does so once its rows were compared with the source's; or the table is
-            held until it is read anew.
+            paused until it is resynced.
         effect: What that means for silver's rows, or why it can't follow.
     """
 
@@ -56,14 +56,14 @@ POLICIES = {
         Policy("column added with a constant", "followed", "the column is added; rows from before get the constant"),
         Policy(
             "column added with values of their own",
-            "held",
+            "paused",
             "rows from before hold a constant that silver can't hold, or of a type like bytea, or another one in each "
             "partition",
         ),
         Policy(
             "column name taken",
-            "held",
-            "it differs only in letter case from one that silver has, or begins like ours: no reader tells them apart. "
+            "paused",
+            "it differs only in letter case from one that silver has, or begins like ours: readers can't tell which. "
             "Rename it at the source first",
         ),
         Policy(
@@ -73,25 +73,23 @@ POLICIES = {
             "NULL in all rows",
         ),
         Policy("column came and went", "verified", "events may have it, and rows that were written meanwhile"),
-        Policy("column renamed", "held", "no event says so; to go on, values of the old name would have to move"),
-        Policy("column made anew", "held", "its old values are gone at the source, and no event says so"),
+        Policy("column renamed", "paused", "no event says so; to go on, values of the old name would have to move"),
+        Policy("column recreated", "paused", "its old values are gone at the source, and no event says so"),
         Policy("type changed, read as before", "followed", "nothing: the values arrive and are kept as they were"),
         Policy(
             "type changed, maybe written otherwise",
             "verified",
             "the values that were there may read otherwise from then on, as a cidr does that became an inet",
         ),
-        Policy("type changed", "held", "values of the old and of the new type look alike in the stream"),
+        Policy("type changed", "paused", "values of the old and of the new type look alike in the stream"),
         Policy("NOT NULL set or dropped", "followed", "nothing: any column of silver may be NULL"),
         Policy("default set or dropped", "followed", "nothing: rows that are written have their values in the stream"),
         Policy("enum value added", "followed", "nothing: enums are text"),
         Policy(
             "type altered", "verified", "a label of an enum, or an attribute of a composite type, changed in all rows"
         ),
-        Policy("key changed", "held", "rows are told apart in another way from then on"),
-        Policy(
-            "replica identity changed", "verified", "the key stays; what changes left out meanwhile may not be known"
-        ),
+        Policy("key changed", "paused", "rows are identified in another way from then on"),
+        Policy("replica identity changed", "verified", "the key stays; unchanged TOAST values may be unknown"),
         Policy(
             "table rewritten",
             "verified",
@@ -106,24 +104,26 @@ POLICIES = {
             "it, or a column or key of it, was renamed or altered, and maybe back again: what was written between may "
             "have gone elsewhere",
         ),
-        Policy("table made anew", "held", "no event says that the rows of the old table are gone"),
+        Policy("table recreated", "paused", "no event says that the rows of the old table are gone"),
         Policy("table dropped", "followed", "the table stays as it was; nothing arrives any more"),
         Policy(
             "table renamed",
-            "held",
+            "paused",
             "its changes are missed from then on; `lakehouse source register` captures it under its new name, and the "
             "silver of its old one stays",
         ),
         Policy(
             "table that stops Debezium",
-            "held",
-            "columns that differ only in letter case, or large values that Debezium can't write: it is left out of the "
+            "paused",
+            "columns that differ only in letter case, or large values that Debezium can't write: it is excluded from "
             "capture, so that the others go on",
         ),
         Policy(
-            "partition without identity", "held", "updates and deletes of it fail, or do not say which row they are of"
+            "partition without identity",
+            "paused",
+            "updates and deletes of it fail, or do not say which row they are of",
         ),
-        Policy("table taken from the publication", "held", "changes are missed from then on"),
+        Policy("table taken from the publication", "paused", "changes are missed from then on"),
         Policy("table added", "followed", "`lakehouse source register` captures it and reads the rows that are there"),
     )
 }
@@ -203,7 +203,7 @@ def with_dropped(versions: Sequence[TableContract]) -> TableContract:
 
 def _differences(old: TableContract, new: TableContract, kept: set[str]) -> Iterator[Difference]:
     if old.oid != new.oid:
-        yield Difference("table made anew", "")
+        yield Difference("table recreated", "")
         return
     before, after = ({c.number: c for c in contract.columns} for contract in (old, new))
     renamed = {n: (before[n].name, c.name) for n, c in after.items() if n in before and before[n].name != c.name}
@@ -227,7 +227,7 @@ def _differences(old: TableContract, new: TableContract, kept: set[str]) -> Iter
 
 
 def _unseen(old: TableContract, new: TableContract, *, added: int) -> Iterator[Difference]:
-    """What only the fingerprints tell."""
+    """Differences that only the fingerprints show."""
     was, now = old.fingerprint, new.fingerprint
     if was is None or now is None:
         if was != now:
@@ -244,7 +244,7 @@ def _unseen(old: TableContract, new: TableContract, *, added: int) -> Iterator[D
         elif columns.get(number) == column and was.modifiers.get(number) != now.modifiers.get(number):
             # As of a varchar, of which the contract knows no length; where its values change, the table is rewritten.
             found.append(Difference("type changed, read as before", column.name))
-        # Where the contracts differ, what was altered is told already.
+        # Where the contracts differ, the alteration is reported already.
         elif columns.get(number) == column and was.columns.get(number) != now.columns.get(number):
             found.append(Difference("definition touched", column.name))
     if now.width - was.width != added:
@@ -273,7 +273,7 @@ def _of_members(old: TableContract, was: Fingerprint, now: Fingerprint) -> Itera
 
 
 def _of_types(was: Fingerprint, now: Fingerprint) -> Iterator[Difference]:
-    """What became of types that are used before and after; that a column got another type is told by the column."""
+    """Differences of types that are used before and after; that a column got another type is reported by column."""
     for type_name in sorted(was.types.keys() & now.types.keys()):
         before, after = set(was.types[type_name]), set(now.types[type_name])
         if before < after and type_name.endswith(_ENUM):
@@ -300,7 +300,7 @@ def _kind_of_type_change(old: ColumnContract, new: ColumnContract) -> str:
 
 def _kind_of_added(column: ColumnContract, gone: set[str]) -> str:
     if column.name in gone:
-        return "column made anew"
+        return "column recreated"
     if not column.fill_known or (column.fill is not None and not is_fillable(column)):
         return "column added with values of their own"
     return "column added" if column.fill is None else "column added with a constant"

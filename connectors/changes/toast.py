@@ -1,7 +1,7 @@
-"""Values that changes leave out, in DuckDB: where they come from, and whether anybody knows them.
+"""Unchanged TOAST values: where they come from, and whether they are known.
 
-A change leaves out a value that it did not touch (`keep`). It is that of the row before: told by an earlier change of
-the key, else stored in silver; of a row that moved, of its old key. Works on the table `changes`.
+An update that does not touch a large value leaves it out of the event (`keep`). The value is the row's previous one:
+from an earlier change of the key, else from silver; after a change of the primary key, from the old key.
 """
 
 from connectors.changes.cdc_columns import POSITION
@@ -13,17 +13,17 @@ from connectors.changes.workspace import MergeWorkspace, WorkTable
 
 _SOURCE = ("topic_id", "stream_partition", "stream_offset")
 _AT = POSITION[:3]
-UNKNOWN_VALUE = "a value that the change leaves out is not known"
-"""Why a change is rejected that can be read."""
+UNKNOWN_VALUE = "an unchanged TOAST value is unknown"
+"""Why a readable change is rejected."""
 
 
 def has_kept(work: MergeWorkspace) -> bool:
-    """Whether some change leaves a value out."""
+    """Whether some change has an unchanged TOAST value."""
     return work.count("changes", work.columns.any_kept) > 0
 
 
 def open_moves(work: MergeWorkspace, *, complete_at: Marker, later: str) -> None:
-    """Makes the table `moves`: rows that got a new key and leave values out.
+    """Makes the table `moves`: changed primary keys with unchanged TOAST values.
 
     Those committed before the marker `complete_at` may have been seen by the reading that silver begins with. Where
     another row got their old key before that marker, too, silver may hold that row's value there: they are `doubtful`.
@@ -47,7 +47,7 @@ FROM changes WHERE old_key IS NOT NULL AND _cdc_op <> 'd' AND ({columns.any_kept
 
 
 def _settle_doubts(work: MergeWorkspace, *, complete_at: Marker, later: str) -> None:
-    """Leaves in doubt the moves whose old key is in use again, or may be: by a change that can't be read."""
+    """Keeps in doubt the moves whose old key is in use again, or may be, through an unreadable change."""
     columns = work.columns
     wanted = names((*POSITION, *(c.value for c in columns.key)))
     work.create("later", f"SELECT {wanted}, reason FROM ({later})")
@@ -68,12 +68,12 @@ def old_keys(columns: Columns) -> str:
 
 
 def keys_in_need(columns: Columns) -> str:
-    """Returns the query of the keys whose changes leave values out, and of those that the values come from."""
+    """Returns the query of the keys with unchanged TOAST values, and of the keys that the values come from."""
     return f"SELECT {columns.keys} FROM changes WHERE {columns.any_kept} UNION {old_keys(columns)}"
 
 
 def drop_merged(work: MergeWorkspace) -> None:
-    """Takes what silver is past already out of `changes` and `moves`: sent again, it would fill in an older value.
+    """Drops what silver has merged already from `changes` and `moves`: sent again, it would fill in an older value.
 
     `stored` holds the rows of silver under the keys in need.
     """
@@ -89,7 +89,7 @@ def has_moves(work: MergeWorkspace) -> bool:
 
 
 def resolve_moves(work: MergeWorkspace) -> None:
-    """Fills what moved rows leave out, in `changes`: from the changes of the old key, else from `stored_values`.
+    """Fills the TOAST values of moved rows in `changes`: from the changes of the old key, else from `stored_values`.
 
     `stored_values` holds the rows of silver under the old keys of `moves`.
     A row can move several times; each round takes the moves whose row has no earlier move still open.
@@ -100,10 +100,10 @@ def resolve_moves(work: MergeWorkspace) -> None:
 
 
 def reject_unknown(work: MergeWorkspace) -> None:
-    """Moves changes with a left-out value that nobody knows from `changes` to `rejected`.
+    """Moves changes with an unknown TOAST value from `changes` to `rejected`.
 
-    Known is what an earlier change told since the row came into being, or what silver holds of it. Of a row that is
-    deleted later on nobody needs to know it: such changes are only dropped.
+    A value is known if an earlier change of the same row carries it, or silver holds the row. If the row is deleted
+    later on, nobody needs the value: such changes are only dropped.
     """
     columns = work.columns
     told = names(
@@ -162,7 +162,7 @@ WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}
 
 
 def _told_sql(columns: Columns, column: Column) -> str:
-    """The newest value that changes of the old key tell before the move."""
+    """The newest value that changes of the old key carry before the move."""
     return f"""
     SELECT {names(f"m.{name}" for name in _SOURCE)}, struct_pack(v := earlier.{column.value}) AS told
     FROM ready m JOIN changes earlier ON {_on_old_key(columns, "earlier")}

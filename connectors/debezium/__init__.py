@@ -1,3 +1,9 @@
 """Capture: connector configuration and Kafka Connect."""
 
-__all__ = ["checks", "config", "connect", "placeholder"]
+__all__ = [
+    "checks",
+    "config",
+    "connect",
+    "deploy",
+    "placeholder",
+]

@@ -13,7 +13,7 @@ from connectors.postgres.types import rule_for, sql_name
 
 
 def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
-    """Checks that every change of these tables can be told from any other in the stream."""
+    """Checks that every change of these tables can be distinguished from any other in the stream."""
     contracts = [table.contract for table in tables]
     nested = [finding for table in tables for finding in _array_findings(table)]
     quotes = [finding for contract in contracts for finding in _name_findings(contract)]

@@ -15,7 +15,7 @@ EPOCH_HEADER = "lakehouse.epoch"
 """Header of every event: which slot epoch it comes from."""
 
 AFTER_HEADER = "lakehouse.after"
-"""Header of a row that was read anew: LSN of the marker behind which it was read."""
+"""Header of a row of a resync: LSN of the marker behind which it was read."""
 
 HEARTBEAT_PREFIX = "lakehouse-heartbeat"
 """Prefix of the messages that move an idle slot on; kept apart from markers, they reach no topic."""
@@ -91,8 +91,8 @@ def connector_config(
     }
 
 
-def reading_config(capturing: dict[str, str], source: str, table: TableName, *, after: int) -> dict[str, str]:
-    """Makes of a capturing connector's configuration that of one which reads a table once, without a slot.
+def snapshot_config(capturing: dict[str, str], source: str, table: TableName, *, after: int) -> dict[str, str]:
+    """Returns the configuration of a connector that takes a snapshot of one table, without a slot.
 
     Args:
         capturing: The configuration for this table alone.
@@ -115,7 +115,7 @@ def reading_config(capturing: dict[str, str], source: str, table: TableName, *, 
 
 
 def without_table(config: dict[str, str], table: TableName) -> dict[str, str]:
-    """Makes of a connector's configuration that of one which does not capture a table."""
+    """Returns a configuration that does not capture a table."""
     kept = [entry for entry in config[_TABLES].split(",") if entry != _regex(*table)]
     return {**config, _TABLES: ",".join(kept)}
 
@@ -219,7 +219,7 @@ def _escaped(name: str) -> str:
 
 
 def _regex(schema: str, table: str) -> str:
-    # Debezium ignores letter case unless told not to.
+    # By default Debezium ignores letter case.
     return f"(?-i){_escaped(schema)}[.]{_escaped(table)}"
 
 

@@ -143,7 +143,7 @@ class ConnectClient:
         return existed
 
     def wait_for_snapshot(self, name: str, *, timeout: float, config: dict[str, str] | None = None) -> None:
-        """Waits until the first reading of all tables is in the stream.
+        """Waits until the initial snapshot is in the stream.
 
         Raises:
             SourceNotReady: The connector failed.
@@ -260,5 +260,5 @@ def first_cause(trace: str) -> str | None:
 
 
 def snapshot_done(offset: dict[str, Any] | None) -> bool:
-    """Whether a connector's offset lies behind its first reading of all tables."""
+    """Whether a connector's offset lies behind its initial snapshot."""
     return offset is not None and ("snapshot" not in offset or bool(offset.get("snapshot_completed")))

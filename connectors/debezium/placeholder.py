@@ -37,7 +37,7 @@ _WRITTEN: dict[Unchanged, Callable[[str], str]] = {
 def written(placeholder: str, column: ColumnContract) -> str | None:
     """The placeholder as it stands in a column's JSON: a string's content, else JSON text without spaces.
 
-    None: Debezium can't write it for this type, so that unchanged can't be told from NULL.
+    None: Debezium can't write it for this type, so that unchanged can't be distinguished from NULL.
     """
     rule = rule_for(column)
     # Debezium knows an array by its name, which a domain does not have.
@@ -47,5 +47,5 @@ def written(placeholder: str, column: ColumnContract) -> str | None:
 
 
 def recognisable(column: ColumnContract) -> bool:
-    """Whether an unchanged value of this column can be told from NULL."""
+    """Whether an unchanged value of this column can be distinguished from NULL."""
     return not column.toastable or written("", column) is not None

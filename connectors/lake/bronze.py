@@ -20,7 +20,7 @@ from connectors.lake.commits import commit_progress, committing, reached, with_p
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.storage import data_files, ensure_table, scratch_connection
 from connectors.postgres.identifiers import TableName, quote_literal
-from connectors.streams.protocol import MESSAGES, READ_ANEW, RawBatch, StreamPartition
+from connectors.streams.protocol import MESSAGES, REREGISTER, RawBatch, StreamPartition
 
 SCHEMA = pa.schema(
     [
@@ -90,7 +90,7 @@ class BronzeLog:
         """Returns the next position of each partition; zero for one never read.
 
         Raises:
-            PositionLost: A topic was deleted and made anew since it was read.
+            PositionLost: A topic was recreated since it was read.
         """
         return {p: self._position(p) for p in partitions}
 
@@ -223,7 +223,7 @@ class BronzeLog:
         if identity not in (0, _identity(partition)):
             raise PositionLost(
                 f"topic {partition.topic!r} was recreated since it was last read",
-                hint=READ_ANEW,
+                hint=REREGISTER,
                 partition=partition,
             )
         position, part, more = 0, 0, True

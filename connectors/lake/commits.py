@@ -31,7 +31,7 @@ def with_progress(progress: Mapping[str, int]) -> CommitProperties:
 
 
 def reached(table: DeltaTable, name: str) -> int | None:
-    """Returns the number that a table's commits have reached; reads the log for it, which is dear on S3.
+    """Returns the number that a table's commits have reached. Reads the log, which is expensive on S3.
 
     Raises:
         ConfigurationError: The storage refuses.

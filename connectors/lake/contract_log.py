@@ -62,7 +62,7 @@ def contract_versions(layout: LakeLayout) -> dict[TableName, tuple[ContractVersi
 def latest_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
     """The newest version of the contract of every table that was ever captured.
 
-    It has the columns, too, that were dropped since the table was last read anew: events may still hold them.
+    It has the columns, too, that were dropped since the table was last resynced: events may still hold them.
     """
     return {name: newest_version(versions) for name, versions in contract_versions(layout).items()}
 
@@ -172,7 +172,7 @@ def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]
 
 
 def newest_version(versions: Sequence[ContractVersion]) -> ContractVersion:
-    """Returns the last of a table's versions, with the columns that were dropped since the table was last read anew."""
+    """Returns the last of a table's versions, with the columns that were dropped since the table was last resynced."""
     newest = versions[-1]
     since = [v for v in versions if v.baseline == newest.baseline]
     return replace(newest, contract=with_dropped([v.contract for v in since]))

@@ -38,7 +38,7 @@ class SlotEpoch:
         slot: Name of the slot.
         system_identifier: The server's, from `initdb`.
         timeline: The server's; a failover or a restore begins a new one.
-        placeholder: What stands for values that an update did not change; the same in all lives.
+        placeholder: Stands for unchanged TOAST values; the same in all slot epochs.
         tables: The tables that the snapshot at its beginning reads.
     """
 
@@ -90,7 +90,7 @@ def ensure_epoch(
     Args:
         layout: The lake.
         slot: Name of the slot.
-        slot_exists: Whether the server has it. One that is gone will be made anew, and its slot epoch with it.
+        slot_exists: Whether the server has it. A missing one is created next, and begins a new slot epoch.
         identity: The server the slot is on.
         tables: The tables that are to be captured.
 

@@ -68,7 +68,7 @@ class LakeLayout:
 
     @property
     def epochs(self) -> str:
-        """The lives of the source's replication slot."""
+        """The slot epochs of the source."""
         return f"{self.root}/bronze/{self.source}/epochs"
 
     @property
@@ -96,7 +96,7 @@ class LakeLayout:
         return f"{self.root}/silver/{self.source}/{folder(table.schema)}/{folder(table.name)}"
 
     def rebuild(self, table: TableName) -> str:
-        """Where a silver table is made anew, until it takes the old one's place."""
+        """Where a silver table is rebuilt before it replaces the old one."""
         return f"{self.root}/silver/{self.source}~rebuild/{folder(table.schema)}/{folder(table.name)}"
 
     def trial(self, table: TableName) -> str:

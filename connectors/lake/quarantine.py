@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
     ]
 )
 ADDRESS = ("topic_id", "stream_partition", "stream_offset")
-"""Columns that tell the messages of a table apart."""
+"""Columns that identify a message of a table."""
 
 _REPLAYS = pa.schema(
     [

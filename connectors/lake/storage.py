@@ -55,7 +55,7 @@ def storage_errors(where: str) -> Iterator[None]:
 
     Raises:
         ConfigurationError: The storage refuses, or is not there.
-        ServiceUnavailable: It did not answer, or not to the end; of a commit, the table tells whether it was made.
+        ServiceUnavailable: It did not answer, or not to the end; read the table to see whether a commit was made.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which tables were found to differ from their source after a change that no event tells of.
+"""Tables that differed from their source after schema drift that no event reports.
 
 Remembered, so that a table is compared once for each state of the source's catalogue, not at every drain.
 """
@@ -29,7 +29,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a table is held.
+    """Why a table is paused.
 
     Attributes:
         contract: What the catalogue said when it was found; of any other the verdict says nothing.
@@ -51,7 +51,7 @@ def read_verdicts(layout: LakeLayout) -> Mapping[TableName, Verdict]:
 
 
 def record_verdict(layout: LakeLayout, verdict: Verdict) -> None:
-    """Remembers a verdict; twice is like once.
+    """Records a verdict. Idempotent.
 
     Raises:
         CommitConflict: Another writer committed first.

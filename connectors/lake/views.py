@@ -78,7 +78,7 @@ class PinnedTable:
     def _current_of_history(self) -> str:
         """Query of the rows that came into being more often than they went away, each as often as it is left over.
 
-        A row that went away after a column was dropped does not say what it had there: nobody can tell which rows are
+        A row that was deleted after a column was dropped does not say what it had there: nobody knows which rows are
         left by their values in it.
         """
         own = [(name, kind) for name, kind in self.columns if not name.startswith("_cdc_")]
@@ -113,7 +113,7 @@ def pin_silver(root: str, source: str, tables: Iterable[TableName] | None = None
     Args:
         root: The lake's root.
         source: Name of the source.
-        tables: Which tables, by default all that were ever captured; one that was never written is left out.
+        tables: Which tables; by default all that were ever captured; one that was never written is skipped.
     """
     layout = LakeLayout(root, source)
     versions = contract_versions(layout)
@@ -165,7 +165,7 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
 
 
 def pin_table(name: TableName, uri: str, table: DeltaTable, contract: TableContract | None = None) -> PinnedTable:
-    """Remembers what an opened silver table holds; its newest contract tells which of its columns were dropped."""
+    """Pins an opened silver table; its newest contract says which of its columns were dropped."""
     columns = duckdb_columns(table)
     files = tuple(file["path"] for file in data_files(uri, table))
     live = {c.name for c in contract.columns} if contract else {name for name, _ in columns}

@@ -7,6 +7,7 @@ __all__ = [
     "contracts",
     "decoding",
     "identifiers",
+    "lsn",
     "patterns",
     "replication",
     "type_checks",

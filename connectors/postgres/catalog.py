@@ -212,7 +212,7 @@ def read_tables(
 
     Args:
         connection: To the source.
-        tables: Which tables; one that does not exist is left out.
+        tables: Which tables; one that does not exist is skipped.
         publication: Name of the publication whose facts belong to a table's fingerprint.
     """
     wanted = list(tables)
@@ -235,7 +235,7 @@ def read_tables(
 
 
 def find_renamed(connection: Connection, oids: Iterable[int]) -> dict[int, TableName]:
-    """The names that tables have now, by `pg_class.oid`; one that is gone is left out."""
+    """The names that tables have now, by `pg_class.oid`; one that is gone is skipped."""
     found = connection.execute(
         "SELECT c.oid::bigint, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.oid = ANY(%s::oid[])",

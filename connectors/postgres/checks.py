@@ -90,7 +90,7 @@ def _capacity_findings(facts: dict[str, Any], slot: SlotState | None) -> list[Fi
         findings.append(Finding("error", "max_wal_senders", problem, cure))
     if slot is not None and slot.wal_status == "lost":
         problem = "has lost log that it still needed: the server removed it, and with it changes"
-        cure = "lakehouse source remove --yes, then lakehouse source register: the tables are read anew"
+        cure = "lakehouse source remove --yes, then lakehouse source register: the tables are snapshotted again"
         findings.append(Finding("error", "replication slot", problem, cure))
     if facts["keep_size"] == "-1":
         cure = "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();"
@@ -227,9 +227,7 @@ def twin_findings(table: CatalogTable) -> list[Finding]:
         twin = seen.setdefault(column.name.lower(), column.name)
         if twin != column.name:
             name = f"{table.contract.table}.{column.name}"
-            problem = (
-                f"differs from {twin!r} only in letter case: Debezium stops, and no reader of the lake tells them apart"
-            )
+            problem = f"differs from {twin!r} only in letter case: Debezium stops, and readers can't distinguish them"
             findings.append(Finding("error", name, problem, _renaming(table, column)))
     return findings
 

@@ -14,11 +14,11 @@ Connection = psycopg.Connection[TupleRow]
 APPLICATION_NAME = "lakehouse"
 CONNECT_TIMEOUT_SECONDS = 5
 
-# Whatever the database's own settings: those would round floats, and Debezium misreads other styles without a word.
+# Whatever the database's own settings: those would round floats, and Debezium misreads other styles silently.
 TEXT_FORMATS = "-c DateStyle=ISO -c IntervalStyle=postgres -c bytea_output=hex -c extra_float_digits=1"
 """Startup options that settle how PostgreSQL writes values as text."""
 
-# libpq keeps no SQLSTATE of a refused log-in, so its text is all there is to tell them apart.
+# libpq keeps no SQLSTATE of a refused log-in, so its text is all there is to distinguish them.
 _REFUSALS = (
     ("password authentication failed", "check LAKEHOUSE_POSTGRES__USER and LAKEHOUSE_POSTGRES__PASSWORD"),
     ("no password supplied", "set LAKEHOUSE_POSTGRES__PASSWORD"),

@@ -23,7 +23,7 @@ class ColumnContract(BaseModel):
         scale: Scale of a `numeric(p, s)`; None if undeclared.
         nullable: False where the column is declared NOT NULL.
         toastable: Whether a value may be stored out of line, so that an update can arrive without it.
-        number: `pg_attribute.attnum`: a renamed column keeps it, one that is made anew gets another.
+        number: `pg_attribute.attnum`: a renamed column keeps it, one that is recreated gets another.
         fill: What rows that were there before the column hold, as PostgreSQL writes it; None: NULL.
         fill_known: False where partitions have different ones.
     """
@@ -102,7 +102,7 @@ class TableContract(BaseModel):
         columns: In catalogue order, without dropped and generated ones that are not published.
         key: Names of the columns that identify a row in the stream, in key order; empty: none.
         replica_identity: What an update or delete says of the old row.
-        oid: `pg_class.oid`: a table that is made anew gets another.
+        oid: `pg_class.oid`: a table that is recreated gets another.
         fingerprint: What else the catalogue says; None: it was recorded by a release that did not ask.
         captured: False once capturing of the table was ended; what the lake has of it stays.
     """

@@ -11,6 +11,7 @@ from connectors.errors import ServiceUnavailable, SourceNotReady
 from connectors.postgres.catalog import PUBLISHES_GENERATED_COLUMNS
 from connectors.postgres.connection import Connection
 from connectors.postgres.identifiers import TableName, quote_identifier
+from connectors.postgres.lsn import parse_lsn
 
 MARKER_PREFIX = "lakehouse"
 """Prefix of the logical messages that mark a position in the stream."""
@@ -47,29 +48,18 @@ class ServerIdentity:
     timeline: int
 
 
-def lsn_to_int(lsn: str) -> int:
-    """Turns `16/B374D848` into a number."""
-    high, low = lsn.split("/")
-    return (int(high, 16) << 32) | int(low, 16)
-
-
-def int_to_lsn(lsn: int) -> str:
-    """Turns a number into PostgreSQL's notation, `16/B374D848`."""
-    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
-
-
 def current_lsn(connection: Connection) -> int:
     """The position up to which the log is written."""
-    return lsn_to_int(_scalar(connection, "SELECT pg_current_wal_lsn()::text"))
+    return parse_lsn(_scalar(connection, "SELECT pg_current_wal_lsn()::text"))
 
 
 def emit_marker(connection: Connection, content: str = "") -> int:
     """Writes a message into the log and returns its position.
 
-    Whoever has read the message from the stream has read everything that was committed before it.
+    A reader of the stream that has the message has everything that was committed before it.
     """
     statement = "SELECT pg_logical_emit_message(true, %s, %s)::text"
-    return lsn_to_int(_scalar(connection, statement, MARKER_PREFIX, content))
+    return parse_lsn(_scalar(connection, statement, MARKER_PREFIX, content))
 
 
 def has_rows(connection: Connection, table: TableName) -> bool:
@@ -112,8 +102,8 @@ def read_slot(connection: Connection, slot: str) -> SlotState | None:
     active, restart, confirmed, wal_status, retained = row
     return SlotState(
         active=active,
-        restart_lsn=None if restart is None else lsn_to_int(restart),
-        confirmed_lsn=None if confirmed is None else lsn_to_int(confirmed),
+        restart_lsn=None if restart is None else parse_lsn(restart),
+        confirmed_lsn=None if confirmed is None else parse_lsn(confirmed),
         wal_status=wal_status,
         retained_bytes=retained,
     )
@@ -171,7 +161,7 @@ def published_tables(connection: Connection, publication: str) -> list[TableName
 
 
 def narrowed_tables(connection: Connection, publication: str) -> dict[TableName, str] | None:
-    """What a publication leaves out of each table that it names, in words; None if there is no such publication."""
+    """Returns what a publication omits of each table that it names, in words; None if there is no such publication."""
     if not _exists(connection, publication):
         return None
     rows = connection.execute(_PUBLISHED, {"publication": publication})

@@ -28,7 +28,7 @@ class TypeRule:
         arrow: Type in silver.
         decode: DuckDB expression from Debezium's text, `{0}`, to that type; NULL where it can't.
         why: What silver has, and why.
-        unchanged: How Debezium writes a value that an update left out; None: as it writes NULL.
+        unchanged: How Debezium writes an unchanged TOAST value; None: as it writes NULL.
         quarantined: Values that no silver can hold: their rows go to quarantine.
         limits: What else to know.
     """
@@ -147,7 +147,7 @@ TYPES: dict[str, TypeRule | Refusal] = {
     "box": replace(_SHAPE, decode=decoding.BOX),
     "path": replace(_SHAPE, decode=decoding.PATH),
     "polygon": replace(
-        _SHAPE, decode=decoding.POLYGON, limits="a last point that repeats the first is left out: it is the same shape"
+        _SHAPE, decode=decoding.POLYGON, limits="a last point that repeats the first is dropped: it is the same shape"
     ),
     "circle": replace(_SHAPE, decode=decoding.CIRCLE),
     **_arrays("text varchar json jsonb", replace(_ARRAY, unchanged="texts")),
@@ -162,7 +162,7 @@ TYPES: dict[str, TypeRule | Refusal] = {
     **_arrays("citext", replace(_ARRAY_OF_VALUES, limits=f"{_BOUNDS}; {_STAND_IN}")),
     **_arrays("bytea", replace(_ARRAY_OF_VALUES, why="a JSON array of base64", unchanged="base64s")),
     "timetz": Refusal("Debezium moves it to UTC: its offset is lost, 24:00 becomes 00:00, and some offsets stop it"),
-    **_rows("bit varbit", Refusal("it has no fixed length, and Debezium leaves out leading zeros")),
+    **_rows("bit varbit", Refusal("it has no fixed length, and Debezium drops leading zeros")),
     **_rows("int2vector oidvector", Refusal("Debezium writes it as empty")),
     "refcursor": Refusal("Debezium's driver opens the cursor instead of reading its name"),
     **_rows("sparsevec geometry geography", _OF_EXTENSION),

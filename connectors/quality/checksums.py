@@ -132,7 +132,7 @@ def silver_checksums(contract: TableContract, *, relation: str, stored: Mapping[
             text = "NULL::VARCHAR"
         elif found == rule.stored:
             text = rule.duckdb.format(name)
-        else:  # not what should be there: its text tells, without failing
+        else:  # not what should be there: its text shows it, without failing
             text = f"{name}::VARCHAR"
         texts[column.name] = quoted(text)
     row = _DUCKDB.joined.format(", ".join(texts.values()))

@@ -1,4 +1,4 @@
-"""What silver holds, of what time, and how far capturing is behind: the facts that tell whether data is fresh."""
+"""Data freshness per silver table, and the replication lag of the source."""
 
 from connectors.debezium.config import slot_name
 from connectors.lake.storage import scratch_connection

@@ -1,4 +1,4 @@
-"""What checks of the lake found: values alone, so that who shows them need not import what does the work."""
+"""Results of checks: plain values, so that showing them does not import the checks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ class TableComparison:
         silver_rows: Current rows in silver.
         mismatches: Rows that are missing in silver, extra in silver, or different.
         keys: The first of them, each as `missing id=5`, `extra id=6` or `different id=7 in price`.
-        gone: The source has the table no more; all rows that silver has are extra.
+        gone: The table was dropped at the source; all rows of silver are extra.
     """
 
     table: TableName
@@ -46,11 +46,11 @@ class TableState:
 
 @dataclass(frozen=True)
 class SourceLag:
-    """How far capturing is behind the source's log.
+    """The replication lag of a source.
 
     Attributes:
-        behind_bytes: Log that Debezium has not confirmed yet; None if there is no slot.
-        retained_bytes: Log that the server keeps on its disk for it; None if there is no slot, or its log is gone.
+        behind_bytes: WAL that Debezium has not confirmed yet; None if there is no slot.
+        retained_bytes: WAL that the server retains for it; None if there is no slot, or its WAL is gone.
         reading: Debezium reads from the slot now.
     """
 

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from connectors.errors import PositionLost, ServiceUnavailable
-from connectors.streams.protocol import MESSAGES, READ_ANEW, Positions, RawBatch, StreamPartition
+from connectors.streams.protocol import MESSAGES, REREGISTER, Positions, RawBatch, StreamPartition
 
 _REQUEST_SECONDS = 30.0
 # A poll waits for as many messages as it asks for, and transaction markers never come: so none waits for long.
@@ -103,7 +103,7 @@ class KafkaStream:
             if not first <= position <= end:
                 raise PositionLost(
                     f"{_where(partition)} is to be read from {position}, but holds {first} to {end}",
-                    hint=f"{READ_ANEW}; then raise the topic's retention",
+                    hint=f"{REREGISTER}; then raise the topic's retention",
                     partition=partition,
                     position=position,
                 )
@@ -232,7 +232,7 @@ def _as_lakehouse_error(error: KafkaError, message: Message) -> ServiceUnavailab
     if error.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
         return PositionLost(
             f"{where} no longer holds the position to read from: {error}",
-            hint=f"{READ_ANEW}; then raise the topic's retention",
+            hint=f"{REREGISTER}; then raise the topic's retention",
         )
     return ServiceUnavailable(f"Kafka reports for {where}: {error}")
 

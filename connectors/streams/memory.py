@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.errors import PositionLost
-from connectors.streams.protocol import MESSAGES, READ_ANEW, Positions, RawBatch, StreamPartition
+from connectors.streams.protocol import MESSAGES, REREGISTER, Positions, RawBatch, StreamPartition
 
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]] | None]
 """Key, value and headers."""
@@ -88,7 +88,7 @@ class MemoryStream:
                 raise PositionLost(
                     f"{partition.topic}[{partition.partition}] is to be read from {position}, "
                     f"but holds {earliest} to {ends[partition]}",
-                    hint=READ_ANEW,
+                    hint=REREGISTER,
                     partition=partition,
                     position=position,
                 )

@@ -12,7 +12,7 @@ class StreamPartition(NamedTuple):
 
     Attributes:
         topic: Name of the topic.
-        topic_id: Tells a recreated topic from the old one of that name; empty: whichever there will be.
+        topic_id: Distinguishes a recreated topic from the old one of that name; empty: any topic of that name.
         partition: Number of the partition; numbers start from zero, and none is used twice.
     """
 
@@ -28,9 +28,9 @@ Opaque: an integer of any size that only its stream understands, Kafka's offset 
 Others may rely on two rules alone. Zero is before the first message, and a later position is a greater number.
 """
 
-READ_ANEW = (
+REREGISTER = (
     "changes may be lost: run `lakehouse source remove --yes`, then `lakehouse source register`: "
-    "all tables are read anew"
+    "it snapshots all tables"
 )
 """What helps where the stream no longer holds a position."""
 

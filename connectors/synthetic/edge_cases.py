@@ -72,7 +72,7 @@ def changed_key(work: Session) -> None:
 
 
 def reinserted_key(work: Session) -> None:
-    """A row is deleted and inserted anew under the same key in one transaction; its large value, if any, may change."""
+    """Deletes a row and inserts it again under its key in one transaction; its large value, if any, may change."""
     rng = work.rng
     row = _large_row(work) if rng.random() < 0.4 else None
     with work.transaction():

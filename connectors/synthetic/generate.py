@@ -1,4 +1,4 @@
-"""Fills the shop: the same rows for the same seed, copied in portions, so that memory stays flat."""
+"""Fills the shop: the same rows for the same seed, copied in chunks, so that memory stays flat."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ from connectors.synthetic.sales import Sales, SalesGenerator, order_times
 from connectors.synthetic.shop import KEYS, NUMBERED, TABLES, count_rows, create_shop, is_filled, shop_table
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
-"""When the first order can be placed, unless told otherwise."""
+"""Default date of the first order."""
 
-_PORTION = 5_000  # orders held in memory
+_CHUNK = 5_000  # orders held in memory
 
 
 def fill_shop(
@@ -57,7 +57,7 @@ def fill_shop(
         if is_filled(conn):
             raise ConfigurationError(
                 "the shop is filled already",
-                hint="Change it with `lakehouse generate traffic`, or fill it anew with `--reset`.",
+                hint="Change it with `lakehouse generate traffic`, or fill it again with `--reset`.",
             )
         with _foreign_keys_checked_at_the_end(conn):
             loaded = 0
@@ -71,7 +71,7 @@ def fill_shop(
 
 
 def generate_rows(*, orders: int, seed: int, epoch: datetime = EPOCH) -> Iterator[tuple[str, Iterable[Row]]]:
-    """The rows of a shop, as portions of one table each, in an order that foreign keys allow."""
+    """Yields the rows of a shop in chunks of one table each, in an order that foreign keys allow."""
     size = ShopSize.of(orders)
     price_list = prices(size, seed=seed)
     yield "customers", customer_rows(size, seed=seed, epoch=epoch)
@@ -81,9 +81,9 @@ def generate_rows(*, orders: int, seed: int, epoch: datetime = EPOCH) -> Iterato
     yield "inventory", inventory_rows(size, seed=seed, epoch=epoch)
     generator = SalesGenerator(size, price_list, seed=seed, epoch=epoch)
     numbered = enumerate(order_times(orders, seed=seed, epoch=epoch), 1)
-    while portion := list(islice(numbered, _PORTION)):
+    while chunk := list(islice(numbered, _CHUNK)):
         sales = Sales()
-        for order_id, placed in portion:
+        for order_id, placed in chunk:
             generator.add_order(sales, order_id, placed)
         yield from vars(sales).items()
 

@@ -75,7 +75,7 @@ def _add_head(work: Session, customer: int, subtotal: Decimal) -> dict[str, Any]
 
 
 def pay_order(work: Session) -> None:
-    """A payment is captured, or fails and is made anew."""
+    """Captures a payment, or fails it and tries another one."""
     with work.transaction():
         order = work.pick("orders", recent=RECENT, status="pending")
         if work.rng.random() < 0.1:

@@ -150,7 +150,7 @@ class Session:
         return len(self._change("delete", table, query, tuple(where.values())))
 
     def replace(self, table: str, key: Where, **values: Any) -> None:
-        """Deletes a row and inserts it anew under the same key, with some values changed."""
+        """Deletes a row and inserts it again under the same key, with some values changed."""
         self._conn.execute("set constraints all deferred")
         (row,) = self.rows(table, key, sql.SQL("to_jsonb({}.*)::text").format(sql.Identifier(table)))
         self.delete(table, key)

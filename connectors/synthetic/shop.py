@@ -69,7 +69,7 @@ def is_filled(conn: psycopg.Connection[Any]) -> bool:
 
 
 def drop_shop(conn: psycopg.Connection[Any], *, dry_run: bool = True) -> dict[str, int]:
-    """Drops the shop with everything in it, or only tells what would be lost.
+    """Drops the shop with everything in it, or only says what would be lost.
 
     Args:
         conn: Connection to the shop's database.

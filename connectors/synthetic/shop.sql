@@ -1,6 +1,6 @@
 -- A web shop in ten tables. Can be run again: what exists stays as it is.
 -- Every foreign key follows a changed key, and can wait for the end of the transaction,
--- so that a referenced row can be deleted and inserted anew in one transaction.
+-- so that a referenced row can be deleted and inserted again in one transaction.
 
 do $$
 declare

@@ -107,7 +107,7 @@ def add_product(work: Session) -> None:
 
 
 def edit_product(work: Session) -> None:
-    """A product is described anew, labelled, rated or hidden."""
+    """Changes the description, labels, rating or visibility of a product."""
     rng = work.rng
     edits: tuple[dict[str, Any], ...] = (
         {"description": rng.choice(pools().articles)},

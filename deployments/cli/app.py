@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 from connectors.errors import LakehouseError
 from deployments.cli import (
     backfill_commands,
-    bronze_commands,
     demo_commands,
     deploy_commands,
     drain_commands,
@@ -18,7 +17,7 @@ from deployments.cli import (
     query_commands,
     reconcile_commands,
     repair_commands,
-    silver_commands,
+    retention_commands,
     source_commands,
     stack_commands,
 )
@@ -71,7 +70,6 @@ reconcile_commands.add_to(app)
 repair_commands.add_to(app)
 quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
-bronze_commands.add_to(app)
-silver_commands.add_to(app)
+retention_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

@@ -1,4 +1,4 @@
-"""`lakehouse backfill` and `lakehouse partitions`: a range of a target, made anew and looked at."""
+"""`lakehouse backfill` and `lakehouse partitions`: run the partitions of a target, and show their status."""
 
 import json
 from collections.abc import Mapping
@@ -18,18 +18,20 @@ from connectors.backfill.plan import open_backfill, open_ledger
 from connectors.backfill.run import run_partition
 from connectors.backfill.targets import open_target
 from connectors.settings import load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
+from tasks.words import counted
 
 PANEL = "Repair"
 _WIDEST = 250
 _COLOURS = {"done": "green", "failed": "red", "running": "cyan", "interrupted": "yellow"}
 
-TargetName = Annotated[str, typer.Argument(help="A dbt model that is cut by days, or `silver`.", metavar="TARGET")]
-Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day of the range.")]
+TargetName = Annotated[str, typer.Argument(help="A dbt model partitioned by day, or `silver`.", metavar="TARGET")]
+Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Start date.")]
 Until = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day behind it; by default all that has ended.")
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="End date (exclusive); by default the last partition that has ended."),
 ]
-CutInto = Annotated[Size, typer.Option("--size", help="How long a partition is.")]
+CutInto = Annotated[Size, typer.Option("--size", help="Length of a partition.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,13 +46,13 @@ def backfill(
     until: Until = None,
     size: CutInto = Size.DAY,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="How many partitions at a time.")] = 2,
-    again: Annotated[bool, typer.Option("--again", help="Also those that are done.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also run partitions that are done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which partitions would run.")] = False,
 ) -> None:
-    """Make a range of a target anew, each partition exactly once.
+    """Run the partitions of a range of a target, each exactly once.
 
-    Runs only what the ledger in the lake does not have as done: after a failure or an interruption, run it again.
-    Exits with 1 if a partition failed; the others are done.
+    Runs only partitions that the ledger in the lake does not list as done: to continue after a failure or an
+    interruption, run it again. Exits with 1 if a partition failed; the others are done.
 
     Example: lakehouse backfill fct_daily_sales --since 2026-01-01 --until 2026-03-01
     """
@@ -60,12 +62,12 @@ def backfill(
     if dry_run:
         entries = chosen.entries()
         _print_grid(make_grid(entries, chosen.ledger.clock()))
-        missing = chosen.missing(entries, again=again)
-        talk.print(f"{len(missing)} of {len(chosen.partitions)} partitions would be made anew.")
+        missing = chosen.missing(entries, force=force)
+        talk.print(f"{len(missing)} of {counted(len(chosen.partitions), 'partition')} would run.")
         return
-    missing = chosen.plan(again=again)
+    missing = chosen.plan(force=force)
     try:
-        with talk.status(f"Making {len(missing)} of {len(chosen.partitions)} partitions of {target} anew"):
+        with progress(f"Running {len(missing)} of {counted(len(chosen.partitions), 'partition')} of {target}"):
             work = partial(run_partition, chosen.ledger, chosen.target, run=str(uuid4()))
             run_all(missing, work, parallel=chosen.parallel(parallel), on_end=lambda: None)
     finally:
@@ -79,7 +81,7 @@ def partitions(
     size: CutInto = Size.DAY,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show how far the partitions of a target are; without a range all that were ever planned.
+    """Show partition status of a target; without a range, of all partitions that were ever planned.
 
     Example: lakehouse partitions fct_daily_sales --since 2026-01-01
     """

@@ -15,17 +15,18 @@ from connectors.cdc.registration import register_source
 from connectors.errors import LakehouseError, ServiceUnavailable
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source, require_equal
 from connectors.quality.reports import TableComparison
 from connectors.settings import Settings, load_own_settings, load_settings
 from connectors.synthetic import TrafficCounts, fill_shop, hard_cases
 from connectors.synthetic.shop import is_filled
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 from deployments.cli.stack_commands import start_stack
 from deployments.stack.stack import LocalStack
 
-DEPLOYMENT = "lakehouse/local"
+DEPLOYMENT = "lakehouse/lakehouse-local"
 RUN_SECONDS = 600
 
 
@@ -42,8 +43,8 @@ def demo(
 ) -> None:
     """Run the whole path once: a shop in PostgreSQL, captured, drained, merged, built, and compared with its source.
 
-    Starts the stack, fills the shop, captures it, runs the deployment `lakehouse/local` through the worker, applies
-    live traffic, runs it again, and compares every silver table with PostgreSQL. Run again, it adds more traffic.
+    Starts the stack, fills the shop, captures it, runs the deployment `lakehouse/lakehouse-local` through the worker,
+    applies live traffic, runs it again, and compares every silver table with PostgreSQL. Another run adds more traffic.
 
     Example: lakehouse demo
     """
@@ -97,7 +98,7 @@ def _run_deployment(settings: Settings, connection: Connection, what: str) -> No
     from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
 
     with _step(what), temporary_settings({PREFECT_API_URL: settings.prefect.api_url}):
-        parameters = {"through_lsn": emit_marker(connection)}
+        parameters = {"through_lsn": format_lsn(emit_marker(connection))}
         # Called outside any event loop, it returns the run itself.
         run = cast(FlowRun, run_deployment(DEPLOYMENT, parameters=parameters, timeout=RUN_SECONDS, poll_interval=1))
         state = run.state
@@ -136,6 +137,6 @@ def _say_what_next(settings: Settings, *, stopped: bool) -> None:
 @contextmanager
 def _step(what: str) -> Iterator[None]:
     began = time.monotonic()
-    with talk.status(what):
+    with progress(what):
         yield
     talk.print(f"[green]✓[/] {what} ({time.monotonic() - began:.1f} s)")

@@ -72,14 +72,22 @@ def deploy(
     """
     # Imported here: Prefect takes seconds, and few commands need it.
     from deployments.automations import apply_automations, plan_automations, telling  # noqa: PLC0415
+    from deployments.choices import parameter_choices  # noqa: PLC0415
     from deployments.deploy import apply_changes, code_version, plan_changes  # noqa: PLC0415
     from deployments.validate import load_deployments  # noqa: PLC0415
 
-    target = TARGETS[pool]
+    target, settings = TARGETS[pool], load_settings()
     found = load_deployments(PREFECT_FILE, target.variables(image))
     with _server() as client:
-        changes = plan_changes(client, found, target, version=code_version(PROJECT), schedules=schedules)
-        tell = telling(client, load_settings().prefect.notify_block)
+        changes = plan_changes(
+            client,
+            found,
+            target,
+            version=code_version(PROJECT),
+            schedules=schedules,
+            choices=parameter_choices(settings),
+        )
+        tell = telling(client, settings.prefect.notify_block)
         automated = []
         if not dry_run:
             apply_changes(client, changes)

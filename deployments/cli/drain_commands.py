@@ -14,7 +14,7 @@ from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, SyncReport, sync_source
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 
 PANEL = "Data"
 
@@ -34,7 +34,7 @@ def drain(
     """Bring new row changes into the lake: all to bronze, then table by table to silver.
 
     Run it as often as you like, also twice at once: it goes on from what is in the lake.
-    The same as the Prefect deployment `drain-cdc/local`, without Prefect.
+    The same as the Prefect deployment `drain-cdc/drain-local`, without Prefect.
 
     Example: lakehouse drain
     """
@@ -56,15 +56,15 @@ def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
     lsn = mark_source(settings) if through_now else None
 
     def drain(settings: Settings, *, through_lsn: int | None) -> DrainReport:
-        with talk.status("Draining the stream into bronze"):
+        with progress("Draining the stream into bronze"):
             return PLAIN.drain(settings, through_lsn=through_lsn)
 
     def resolve(settings: Settings, table: TableName, change: Change) -> DriftReport:
-        with talk.status(f"Comparing {table} with its source: {change}"):
+        with progress(f"Comparing {table} with its source: {change}"):
             return PLAIN.resolve(settings, table, change)
 
     def merge(settings: Settings, table: TableName, *, checked: ContractCheck) -> MergeReport:
-        with talk.status(f"Merging {table} into silver"):
+        with progress(f"Merging {table} into silver"):
             return PLAIN.merge(settings, table, checked=checked)
 
     return sync_source(settings, through_lsn=lsn, steps=replace(PLAIN, drain=drain, resolve=resolve, merge=merge))

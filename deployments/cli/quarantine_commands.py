@@ -19,7 +19,7 @@ from connectors.cdc.replay import (
 from connectors.cdc.reports import ReplayReport
 from connectors.postgres.identifiers import TableName
 from connectors.settings import load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 
 PANEL = "Repair"
 _SHOWN = 200
@@ -83,9 +83,9 @@ def replay(
     tables: Annotated[list[str], typer.Argument(help="Tables, as `schema.table` with * and ?.", metavar="TABLE...")],
     as_json: AsJson = False,
 ) -> None:
-    """Try rejected messages again, by the contract and the rules of now: after an upgrade, or after a resync.
+    """Try rejected messages again, with the current contract and release: after an upgrade, or after a resync.
 
-    Where a message can be read now, its table is made anew from bronze, so that the message counts in its place:
+    Where a message can be read now, its table is rebuilt from bronze, so that the message counts in its place:
     whatever came behind it wins. Exits with 1 if a message stays rejected.
 
     Example: lakehouse quarantine replay 'public.*'
@@ -93,7 +93,7 @@ def replay(
     settings = load_settings()
 
     def replay_shown(table: TableName) -> ReplayReport:
-        with talk.status(f"Replaying {table}"):
+        with progress(f"Replaying {table}"):
             return replay_table(settings, table, checked=check_contracts(settings))
 
     outcomes = one_by_one(rejected_tables(settings, tables), replay_shown)

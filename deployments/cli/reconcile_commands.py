@@ -15,7 +15,7 @@ from connectors.cdc.sync import Outcomes
 from connectors.quality.reconcile import reconcile_source
 from connectors.quality.reports import TableComparison
 from connectors.settings import load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 from deployments.cli.drain_commands import drain_once
 
 PANEL = "Data"
@@ -49,7 +49,7 @@ def reconcile(
     settings = load_settings()
     outcomes: Outcomes = drain_once(settings, through_now=True).outcomes if drain else {}
     batch = drained_batch(settings)
-    with talk.status("Comparing source and silver"):
+    with progress("Comparing source and silver"):
         comparisons = reconcile_source(settings, tuple(table) if table else ("*.*",))
     if as_json:
         data.print_json(json.dumps([asdict(found) | {"table": str(found.table)} for found in comparisons]))

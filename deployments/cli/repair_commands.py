@@ -1,4 +1,4 @@
-"""`lakehouse rebuild` and `lakehouse resync`: silver tables made anew."""
+"""`lakehouse rebuild` and `lakehouse resync`: silver tables rebuilt."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -13,7 +13,7 @@ from connectors.cdc.resync import resync_table
 from connectors.lake.contract_log import captured_tables
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress
 
 PANEL = "Repair"
 
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def rebuild(tables: Tables) -> None:
-    """Make silver tables anew from all that bronze holds of them. Of the source, only the catalogue is read.
+    """Rebuild silver tables from all that bronze holds of them. Of the source, only the catalogue is read.
 
     Each is made beside the old one, which stays readable, and takes its place in one commit. Run again after an
     interruption, it goes on. Shows how many rows only the old or only the new table had: none, if silver was right.
@@ -38,9 +38,9 @@ def rebuild(tables: Tables) -> None:
 
 
 def resync(tables: Tables) -> None:
-    """Read tables anew from the source, with the columns they have now, while capturing goes on.
+    """Resync tables from the source, with the columns they have now, while capturing goes on.
 
-    It carries a table that is held through a change of its columns, and repairs one that differs from its source.
+    It carries a table that is paused through a change of its columns, and repairs one that differs from its source.
     Readers see the old rows until the new ones take their place in one commit.
 
     Example: lakehouse resync public.orders
@@ -57,7 +57,7 @@ def _make_anew(
         shown.add_column(name, justify="right")
 
     def make_shown(table: TableName) -> RebuildReport:
-        with talk.status(f"{doing} {table}"):
+        with progress(f"{doing} {table}"):
             return make(settings, table)
 
     tables = captured_tables(settings, patterns)

@@ -10,17 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connectors.cdc.registration import (
-    START_SECONDS,
-    SourceStatus,
-    check_source,
-    forget_tables,
-    register_source,
-    remove_source,
-    source_status,
-)
+from connectors.cdc.registration import START_SECONDS, register_source
+from connectors.cdc.removal import forget_tables, remove_source
+from connectors.cdc.source_status import SourceStatus, check_source, source_status
 from connectors.postgres.checks import Finding
-from connectors.postgres.replication import int_to_lsn
+from connectors.postgres.lsn import format_lsn
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
 
@@ -44,7 +38,7 @@ def check(as_json: AsJson = False) -> None:
     """Say what keeps the database from being captured, with the SQL that cures it.
 
     Looks at the server, the user and every table that LAKEHOUSE_CDC__TABLES means, and changes nothing.
-    Exits with 1 if there are errors; warnings do not stand in the way.
+    Exits with 1 if there are errors; warnings do not block it.
 
     Example: lakehouse source check
     """
@@ -160,7 +154,7 @@ def _status_rows(found: SourceStatus) -> dict[str, str]:
     if found.epoch is not None:
         rows["epoch"] = str(found.epoch)
     if found.slot is not None:
-        confirmed = "nothing" if found.slot.confirmed_lsn is None else int_to_lsn(found.slot.confirmed_lsn)
+        confirmed = "nothing" if found.slot.confirmed_lsn is None else format_lsn(found.slot.confirmed_lsn)
         rows["slot"] = f"{'active' if found.slot.active else 'inactive'}, confirmed {confirmed}"
         rows["log kept"] = f"{(found.slot.retained_bytes or 0) / 2**20:.1f} MiB, {found.slot.wal_status}"
     return rows

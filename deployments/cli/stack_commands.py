@@ -11,7 +11,7 @@ from rich.table import Table
 
 from connectors.errors import ConfigurationError
 from connectors.settings import load_own_settings, load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 from deployments.stack import jars
 from deployments.stack.logs import follow, tail
 from deployments.stack.service import Service
@@ -124,9 +124,9 @@ def start_stack(stack: LocalStack, *, hold: bool = False) -> None:
     """Starts the stack and tells, as it comes, what is ready and where."""
     own = stack.settings
     if (own.kafka.bootstrap_servers is None or own.connect.url is None) and not jars.are_cached():
-        with talk.status("Downloading Kafka and Debezium, this once (60 MB)"):
+        with progress("Downloading Kafka and Debezium, this once (60 MB)"):
             jars.class_path()
-    with talk.status("Starting the local stack"):
+    with progress("Starting the local stack"):
         stack.up(on_ready=_say_ready, hold=hold)
     api_url = load_settings().prefect.api_url
     talk.print(f"\nFor Prefect's own commands: export PREFECT_API_URL={api_url}")

@@ -52,7 +52,7 @@ class KafkaService(JavaService):
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            # Static voters: their address is read anew at every start, so the port may change between two lives.
+            # Static voters: their address is resynced at every start, so the port may change between two lives.
             "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
             "listeners": f"{listener},CONTROLLER://{HOST}:{self.controller_port}",
             "advertised.listeners": listener,

@@ -1,4 +1,4 @@
-"""Writes `jars.lock` anew: `python -m deployments.stack.lock_jars`."""
+"""Renews `jars.lock`: `python -m deployments.stack.lock_jars`."""
 
 from concurrent.futures import ThreadPoolExecutor
 

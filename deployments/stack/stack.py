@@ -57,7 +57,7 @@ class LocalStack:
     def up(self, *, on_ready: Callable[[Service, float], None], hold: bool = False) -> None:
         """Starts what does not run, and writes the addresses where the settings find them.
 
-        A stack that is not complete, because parts of it were killed, is cleared away and started anew.
+        An incomplete stack, parts of which were killed, is stopped and started again.
 
         Args:
             on_ready: Called with each service and the seconds it took to start.

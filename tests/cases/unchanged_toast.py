@@ -2,7 +2,7 @@ from tests.cases.case import Case
 
 
 class UnchangedToast(Case):
-    event = "unchanged value left out"
+    event = "unchanged TOAST value"
     ddl = "CREATE TABLE unchanged_toast (id int PRIMARY KEY, name text, big text)"
     before = """
         INSERT INTO unchanged_toast SELECT n, 'before', (SELECT string_agg(md5((n * i)::text), '')

@@ -26,22 +26,22 @@ class Outcome:
         killed: It died of SIGKILL.
         error: Traceback of what it raised; None if it went well, or died.
         transient: What it raised says that trying again may succeed.
-        held: What it raised says that a table's definition changed.
+        paused: What it raised says that a table's definition changed.
     """
 
     killed: bool
     error: str | None = None
     transient: bool = False
-    held: bool = False
+    paused: bool = False
 
     @property
     def clean(self):
         """It did all there was to do."""
         return not self.killed and self.error is None
 
-    def require(self, *, clean=False, held=False):
+    def require(self, *, clean=False, paused=False):
         """Asserts that it did all there was to do or, unless that is required, that trying again may succeed."""
-        excused = (self.transient or (held and self.held)) and not clean
+        excused = (self.transient or (paused and self.paused)) and not clean
         assert self.clean or excused, self.error or "the drain was killed"
         return self
 
@@ -111,7 +111,7 @@ def _require_merged(outcomes):
 
 
 def _kind(error):
-    return {"transient": isinstance(error, TransientError), "held": isinstance(error, ContractMismatch)}
+    return {"transient": isinstance(error, TransientError), "paused": isinstance(error, ContractMismatch)}
 
 
 def _run(settings, lsn, environment, prepare, then, outcome):

@@ -129,7 +129,7 @@ class S3Lake:
             numbers = {a["txn"]["appId"]: a["txn"]["version"] for a in actions if "txn" in a}
             for name, number in numbers.items():
                 last = reached[key.rpartition("/")[0], name]
-                # A table that was made anew has reached the same batch as the one before.
+                # A table that was rebuilt has reached the same batch as the one before.
                 again = name in COUNTERS and not any("/replaced-by/" in n for n in numbers)
                 if number < last or (number == last and again):
                     setbacks.append((key, name, number))

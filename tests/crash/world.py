@@ -73,7 +73,7 @@ class World:
         contracts = open_table(ours.contracts).to_pyarrow_table()
         changed = {str(table) for table in select(self._changed(), latest_contracts(ours))}
         wanted = contracts.filter(pc.is_in(contracts["table"], pa.array(changed, pa.string())))
-        # Batches are numbered by each lake: what our bronze had before a table was read anew says nothing of theirs.
+        # Batches are numbered by each lake: what our bronze had before a table was resynced says nothing of theirs.
         number = wanted.schema.get_field_index("begin_batch")
         wanted = wanted.set_column(number, wanted.field(number), pa.array([0] * len(wanted), pa.int64()))
         write_deltalake(theirs.contracts, wanted, storage_options=storage_options(root))
@@ -108,7 +108,7 @@ class World:
     def recover(self):
         """Drains until that succeeds: a service that came back may say for a while that it can't answer yet."""
         for _ in range(_ATTEMPTS):
-            if self._drain_in_one().require(held=True).clean:
+            if self._drain_in_one().require(paused=True).clean:
                 return
             Event().wait(_PAUSE_SECONDS)
         self._drain_in_one().require(clean=True)

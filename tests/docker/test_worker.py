@@ -11,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 
 from connectors.lake.reader import open_reader
+from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from connectors.synthetic import TABLES, count_rows
 from deployments.deploy import apply_changes, make_pool, plan_changes
@@ -96,7 +97,9 @@ def run_in_container(client, settings, deployment, **how):
 
 def test_drain_completes_in_a_container(pool, settings, shop, mounts):
     lake, _ = mounts
-    state = run_in_container(pool, settings, "drain-cdc/docker", parameters={"through_lsn": emit_marker(shop)})
+    state = run_in_container(
+        pool, settings, "drain-cdc/drain-docker", parameters={"through_lsn": format_lsn(emit_marker(shop))}
+    )
     assert state.is_completed(), state
     there = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(lake)})})
     with open_reader(there) as reader:
@@ -108,6 +111,6 @@ def test_drain_completes_in_a_container(pool, settings, shop, mounts):
 def test_killed_container_is_a_crashed_run(pool, settings):
     # As when it is out of memory: the run itself can't say so any more.
     killed = {"command": "python -c 'import os; os.kill(os.getpid(), 9)'"}
-    state = run_in_container(pool, settings, "reconcile-tables/docker", job_variables=killed)
+    state = run_in_container(pool, settings, "reconcile-tables/reconcile-docker", job_variables=killed)
     assert state.is_crashed(), state
     assert "137" in state.message

@@ -89,7 +89,7 @@ hold()
 
 @pytest.fixture(scope="session")
 def killed_holder(settings):
-    """A source whose turn was held by a flow that was killed; asked for early, it is free again without waiting."""
+    """A source whose turn was paused by a flow that was killed; asked for early, it is free again without waiting."""
     source = f"killed_{uuid.uuid4().hex[:8]}"
     environment = os.environ | {"PREFECT_API_URL": settings.prefect.api_url}
     assert (

@@ -140,13 +140,15 @@ def until(ask, condition):
 def test_deployment_that_was_killed_joins_the_runs_that_it_had_begun(settings, shop):
     """Each partition is a run of its own, which the killed backfill had started and the next one only waits for."""
     if not gold_file(load_settings()).exists():
-        run_deployment("lakehouse/local", timeout=180, poll_interval=1, as_subflow=False)
+        run_deployment("lakehouse/lakehouse-local", timeout=180, poll_interval=1, as_subflow=False)
     parameters = {"target": "fct_daily_sales", "since": "2025-06-01", "until": "2025-06-03"}
-    killed = run_deployment("backfill/local", parameters=parameters, timeout=0, as_subflow=False)
+    killed = run_deployment("backfill/backfill-local", parameters=parameters, timeout=0, as_subflow=False)
     until(runs_of_partitions, bool)
     kill(killed)
 
-    done = run_deployment("backfill/local", parameters=parameters, timeout=240, poll_interval=1, as_subflow=False)
+    done = run_deployment(
+        "backfill/backfill-local", parameters=parameters, timeout=240, poll_interval=1, as_subflow=False
+    )
     assert done.state.is_completed(), done.state
     assert done.name == "backfill fct_daily_sales 2025-06-01 to 2025-06-03"
     entries = open_ledger(settings, "fct_daily_sales").entries()

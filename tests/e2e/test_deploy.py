@@ -11,13 +11,15 @@ from prefect.exceptions import ObjectNotFound
 
 import flows
 from connectors.errors import ConfigurationError
+from connectors.settings import load_settings
+from deployments.choices import parameter_choices
 from deployments.deploy import apply_changes, plan_changes
 from deployments.targets import PREFECT_FILE, TARGETS
 from deployments.validate import load_deployments
 
 ROOT = Path(__file__).parents[2]
 LOCAL = TARGETS["local"]
-NAMES = sorted(f"{name.replace('_', '-')}/local" for name in flows.__all__)
+FLOWS = {name.replace("_", "-") for name in flows.__all__}
 
 
 @pytest.fixture
@@ -32,42 +34,54 @@ def deploy(*arguments):
 
 
 def plan(client, **how):
-    changes = plan_changes(client, load_deployments(PREFECT_FILE, LOCAL.variables(None)), LOCAL, **how)
-    assert sorted(change.full_name for change in changes) == NAMES
+    choices = parameter_choices(load_settings())
+    found = load_deployments(PREFECT_FILE, LOCAL.variables(None))
+    changes = plan_changes(client, found, LOCAL, choices=choices, **how)
+    assert {change.flow_name for change in changes} == FLOWS
+    assert len(changes) == len(FLOWS)
     return changes
 
 
 def version(client):
-    return client.read_deployment_by_name("drain-cdc/local").version
+    return client.read_deployment_by_name("drain-cdc/drain-local").version
 
 
 def test_what_is_deployed_already_changes_nothing(client):
     deploy()
-    before = client.read_deployment_by_name("drain-cdc/local").updated
-    assert sorted(deploy().splitlines()) == [f"= {name}" for name in NAMES]
-    assert client.read_deployment_by_name("drain-cdc/local").updated == before
+    before = client.read_deployment_by_name("drain-cdc/drain-local").updated
+    shown = deploy().splitlines()
+    assert {line.partition("/")[0] for line in shown} == {f"= {name}" for name in FLOWS}
+    assert client.read_deployment_by_name("drain-cdc/drain-local").updated == before
 
 
 def test_form_of_a_run_explains_its_parameters(client):
-    schema = client.read_deployment_by_name("reconcile-tables/local").parameter_openapi_schema
+    schema = client.read_deployment_by_name("reconcile-tables/reconcile-local").parameter_openapi_schema
     assert schema["properties"]["drain"]["type"] == "boolean"
     assert "patterns with `*` and `?`" in schema["properties"]["tables"]["description"]
+    schema = client.read_deployment_by_name("backfill/backfill-local").parameter_openapi_schema
+    assert schema["properties"]["target"]["enum"] == ["fct_daily_sales", "silver"]
+    assert (
+        "0/27830028"
+        in client.read_deployment_by_name("drain-cdc/drain-local").parameter_openapi_schema["properties"][
+            "through_lsn"
+        ]["description"]
+    )
 
 
 def test_change_is_shown_before_it_is_made(client):
     there = version(client)
     changes = plan(client, version="next")
-    assert [change.differences for change in changes] == [[("version", there, "next")]] * len(NAMES)
+    assert [change.differences for change in changes] == [[("version", there, "next")]] * len(FLOWS)
     assert version(client) == there
     apply_changes(client, changes)
     assert version(client) == "next"
-    assert "~ drain-cdc/local\n    version: next -> " in deploy("--dry-run")
+    assert "~ drain-cdc/drain-local\n    version: next -> " in deploy("--dry-run")
     assert version(client) == "next"
 
 
 def test_refused_deployment_puts_the_others_back(client):
     apply_changes(client, plan(client, version="first"))
-    there = client.read_deployment_by_name("drain-cdc/local")
+    there = client.read_deployment_by_name("drain-cdc/drain-local")
     *good, last = plan(client, version="second")
     new = replace(good[0], name="new", before=None)
     refused = replace(last, after={**last.after, "work_pool_name": "no-such-pool"})
@@ -76,13 +90,13 @@ def test_refused_deployment_puts_the_others_back(client):
     with pytest.raises(ObjectNotFound):
         client.read_deployment_by_name(new.full_name)
     assert not any(change.differences for change in plan(client, version="first"))
-    again = client.read_deployment_by_name("drain-cdc/local")
+    again = client.read_deployment_by_name("drain-cdc/drain-local")
     assert (again.id, again.global_concurrency_limit.limit) == (there.id, there.global_concurrency_limit.limit)
 
 
 def test_deploying_again_leaves_a_schedule_on(client):
     # The daily one: it does not fire before it is off again.
-    name = "reconcile-tables/local"
+    name = "reconcile-tables/reconcile-local"
 
     def deployed(**how):
         apply_changes(client, [change for change in plan(client, **how) if change.full_name == name])

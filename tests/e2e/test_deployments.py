@@ -22,6 +22,7 @@ from connectors.cdc.rebuild import rebuild_checked
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.lake.reader import open_reader
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import current_lsn, emit_marker
 from connectors.synthetic import TABLES, count_rows, hard_cases
 from tasks.policy import PRESET, preset_task
@@ -82,7 +83,7 @@ def touch_every_table(shop):
 
 def test_deployment_brings_the_shop_into_the_marts(settings, shop):
     touch_every_table(shop)
-    done = run("lakehouse/local", through_lsn=emit_marker(shop))
+    done = run("lakehouse/lakehouse-local", through_lsn=format_lsn(emit_marker(shop)))
     assert done.state.is_completed(), done.state
     assert done.name == "lakehouse shop"
     assert silver_counts(settings) == count_rows(shop)
@@ -99,7 +100,7 @@ def test_deployment_brings_the_shop_into_the_marts(settings, shop):
 
 def test_later_changes_arrive_with_the_next_run(settings, shop):
     hard_cases(shop, seed=2, each=3)
-    done = run("lakehouse/local", through_lsn=emit_marker(shop))
+    done = run("lakehouse/lakehouse-local", through_lsn=format_lsn(emit_marker(shop)))
     assert done.state.is_completed(), done.state
     assert silver_counts(settings) == count_rows(shop)
     assert mart_count(settings, "fct_orders") == count_rows(shop)["orders"]
@@ -107,7 +108,7 @@ def test_later_changes_arrive_with_the_next_run(settings, shop):
 
 def test_reconciling_drains_first_and_shows_that_all_is_equal(settings, shop):
     hard_cases(shop, seed=3, each=1)
-    done = run("reconcile-tables/local")
+    done = run("reconcile-tables/reconcile-local")
     assert done.state.is_completed(), done.state
     assert names_below(done)[0] == {"drain shop"}
     assert "Every table equals its source." in page("reconcile-shop")
@@ -115,7 +116,7 @@ def test_reconciling_drains_first_and_shows_that_all_is_equal(settings, shop):
 
 def test_reconciling_fails_where_silver_differs(settings, shop):
     shop.execute("DELETE FROM returns WHERE return_id = (SELECT max(return_id) FROM returns)")
-    done = run("reconcile-tables/local", tables=["public.returns", "public.orders"], drain=False)
+    done = run("reconcile-tables/reconcile-local", tables=["public.returns", "public.orders"], drain=False)
     assert done.state.is_failed(), done.state
     assert "public.returns (mismatches: 1): extra return_id=" in done.state.message
     assert "1 of 2 tables differ." in page("reconcile-shop")
@@ -173,9 +174,9 @@ def test_flow_runs_in_a_script_without_a_server(settings, shop, tmp_path):
 def test_second_drain_at_a_time_gives_way(settings, shop):
     # The first one waits for a marker that is written when the other one has given way.
     parameters = {"through_lsn": current_lsn(shop) + 1}
-    one = run_deployment("drain-cdc/local", parameters=parameters, timeout=0, as_subflow=False)
+    one = run_deployment("drain-cdc/drain-local", parameters=parameters, timeout=0, as_subflow=False)
     wait_until_running(one)
-    other = run("drain-cdc/local")
+    other = run("drain-cdc/drain-local")
     emit_marker(shop)
     one = asyncio.run(wait_for_flow_run(one.id, timeout=180, poll_interval=1))
     assert (one.state.type, other.state.type) == (StateType.COMPLETED, StateType.CANCELLED)
@@ -189,17 +190,17 @@ def test_table_that_fails_does_not_hold_up_the_others(other_source):
         "LAKEHOUSE_POSTGRES__DATABASE": own.postgres.database,
         "LAKEHOUSE_CDC__SOURCE": own.cdc.source,
     }
-    held = environment | {"LAKEHOUSE_CDC__AUTO_RESYNC_ROWS": "0"}
-    done = run("drain-cdc/local", environment=held, through_lsn=emit_marker(connection))
+    paused = environment | {"LAKEHOUSE_CDC__AUTO_RESYNC_ROWS": "0"}
+    done = run("drain-cdc/drain-local", environment=paused, through_lsn=format_lsn(emit_marker(connection)))
     assert done.state.is_failed(), done.state
     assert "1 of 2 tables were not merged:\npublic.changing: " in done.state.message
     assert "| public.changing | **failed**: ContractMismatch |" in page(f"drain-{own.cdc.source.replace('_', '-')}")
     with open_reader(own) as lake:
         assert lake.execute("SELECT count(*) FROM silver.steady").fetchall() == [(2,)]
 
-    done = run("drain-cdc/local", environment=environment, through_lsn=emit_marker(connection))
+    done = run("drain-cdc/drain-local", environment=environment, through_lsn=format_lsn(emit_marker(connection)))
     assert done.state.is_completed(), done.state
-    assert "| public.changing | read anew |" in page(f"drain-{own.cdc.source.replace('_', '-')}")
+    assert "| public.changing | resynced |" in page(f"drain-{own.cdc.source.replace('_', '-')}")
     with open_reader(own) as lake:
         assert lake.execute("SELECT id FROM silver.changing").fetchall() == [("one",)]
 

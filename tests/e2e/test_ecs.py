@@ -61,9 +61,9 @@ def work_once(settings):
 
 
 def test_worker_starts_a_task_for_each_run(settings, pool):
-    drain = run_deployment("drain-cdc/ecs", timeout=0, as_subflow=False)
+    drain = run_deployment("drain-cdc/drain-ecs", timeout=0, as_subflow=False)
     work_once(settings)
-    build = run_deployment("build-marts/ecs", timeout=0, as_subflow=False)
+    build = run_deployment("build-marts/marts-ecs", timeout=0, as_subflow=False)
     work_once(settings)
 
     ecs = boto3.client("ecs")
@@ -87,7 +87,7 @@ def test_worker_starts_a_task_for_each_run(settings, pool):
 
 def test_worker_reports_a_task_that_could_not_start(settings, pool):
     gone = {"cluster": "gone"}
-    run = run_deployment("reconcile-tables/ecs", timeout=0, as_subflow=False, job_variables=gone)
+    run = run_deployment("reconcile-tables/reconcile-ecs", timeout=0, as_subflow=False, job_variables=gone)
     work_once(settings)
     state = pool.read_flow_run(run.id).state
     assert state.is_crashed(), state

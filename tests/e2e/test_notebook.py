@@ -9,6 +9,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
+from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from connectors.synthetic import count_rows
 from flows import drain_cdc
@@ -55,7 +56,7 @@ def changes_between(before, after):
 @pytest.fixture
 def merged_orders(shop):
     """The orders that silver holds; one more was inserted since, one updated and one deleted."""
-    drain_cdc(through_lsn=emit_marker(shop))
+    drain_cdc(through_lsn=format_lsn(emit_marker(shop)))
     before = orders_of(shop)
     first, second, *_ = sorted(before)
     shop.execute(

@@ -18,8 +18,8 @@ def files_with(text):
 
 def test_password_is_in_nothing_that_prefect_keeps(settings, shop):
     refused = {"env": {"LAKEHOUSE_POSTGRES__DATABASE": "nowhere"}}
-    good = run_deployment("drain-cdc/local", timeout=180, poll_interval=1, as_subflow=False)
-    bad = run_deployment("resync-tables/local", parameters={"tables": ["public.orders"]}, job_variables=refused)
+    good = run_deployment("drain-cdc/drain-local", timeout=180, poll_interval=1, as_subflow=False)
+    bad = run_deployment("resync-tables/resync-local", parameters={"tables": ["public.orders"]}, job_variables=refused)
     assert (good.state.is_completed(), bad.state.is_failed()) == (True, True), (good.state, bad.state)
     # The same search finds what is no secret, in the database and in the log.
     assert any(name.startswith("prefect.db") for name in files_with(settings.postgres.host))

@@ -15,6 +15,7 @@ from prefect.states import Cancelling
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connectors.cdc.drain import drained_batch
+from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from tests.crash.audit import Audit
 from tests.lake import drain
@@ -55,9 +56,9 @@ def backlog(other_source):
 
 def test_cancelled_run_stops_between_commits(settings, backlog):
     own, connection, environment = backlog
-    parameters, variables = {"through_lsn": emit_marker(connection)}, {"env": environment}
+    parameters, variables = {"through_lsn": format_lsn(emit_marker(connection))}, {"env": environment}
     flow_run = run_deployment(
-        "drain-cdc/local", parameters=parameters, job_variables=variables, timeout=0, as_subflow=False
+        "drain-cdc/drain-local", parameters=parameters, job_variables=variables, timeout=0, as_subflow=False
     )
     wait_for_batches(own, 3)
     with get_client(sync_client=True) as client:
@@ -69,7 +70,7 @@ def test_cancelled_run_stops_between_commits(settings, backlog):
 
 def test_run_that_is_told_to_end_stops_between_commits(settings, backlog):
     own, connection, environment = backlog
-    code = f"from flows import drain_cdc; drain_cdc({emit_marker(connection)})"
+    code = f"from flows import drain_cdc; drain_cdc({format_lsn(emit_marker(connection))!r})"
     environment = os.environ | environment | {"PREFECT_API_URL": settings.prefect.api_url}
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
     wait_for_batches(own, 3)

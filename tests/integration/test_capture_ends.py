@@ -2,7 +2,8 @@
 
 import pytest
 
-from connectors.cdc.registration import forget_tables, register_source
+from connectors.cdc.registration import register_source
+from connectors.cdc.removal import forget_tables
 from connectors.cdc.sync import sync_source
 from connectors.errors import ConfigurationError, ReconciliationMismatch
 from connectors.lake.reader import query_lake
@@ -43,8 +44,8 @@ def test_renamed_table_is_held_and_captured_under_its_new_name(settings, source,
     source.execute(change)
     source.execute(f"INSERT INTO {now} VALUES (4, 'after')")
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert f"it was renamed to {now}: changes are missed from then on" in str(report.checked.held[CART])
-    assert set(report.checked.held) == {CART}
+    assert f"it was renamed to {now}: changes are missed from then on" in str(report.checked.paused[CART])
+    assert set(report.checked.paused) == {CART}
     with pytest.raises(ReconciliationMismatch, match=r"public\.cart \(mismatches: 3\): the table is gone") as raised:
         require_equal(reconcile_source(settings))
     assert "`lakehouse source register` ends that" in raised.value.hint
@@ -62,7 +63,7 @@ def test_renamed_table_is_held_and_captured_under_its_new_name(settings, source,
 def test_dropped_table_stays_and_can_come_back(settings, source):
     source.execute("DELETE FROM cart WHERE id = 1; DROP TABLE cart")
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert (report.checked.held, report.checked.dropped) == ({}, (CART,))
+    assert (report.checked.paused, report.checked.dropped) == ({}, (CART,))
     assert differences(settings) == {"public.cart": ("the table is gone from the source",)}
     register_source(settings)
     drain(settings, source)
@@ -120,9 +121,9 @@ def test_partition_that_has_no_identity_holds_the_table_until_it_has(settings, s
     source.execute("CREATE TABLE log_high PARTITION OF log FOR VALUES FROM (10) TO (20)")
     source.execute("INSERT INTO log VALUES (1, 'low'), (11, 'high')")
     report = sync_source(settings, through_lsn=emit_marker(source))
-    held = report.checked.held[TableName("public", "log")]
-    assert "has no replica identity: once published, your own UPDATE and DELETE on it would fail" in held.message
-    assert "ALTER TABLE <partition> REPLICA IDENTITY FULL" in held.hint
+    paused = report.checked.paused[TableName("public", "log")]
+    assert "has no replica identity: once published, your own UPDATE and DELETE on it would fail" in paused.message
+    assert "ALTER TABLE <partition> REPLICA IDENTITY FULL" in paused.hint
     source.execute("ALTER TABLE log_high REPLICA IDENTITY FULL; DELETE FROM log WHERE id = 11")
     drain(settings, source)
     assert differences(settings) == {}

@@ -75,8 +75,8 @@ def test_constant_of_rows_from_before_a_column_outlives_a_rewrite(changes):
 def test_each_state_of_the_catalogue_is_looked_into_once(changes):
     again = sync_source(changes.settings)
     assert again.resolved == []
-    assert set(again.checked.held) == {changes.tables["without key, values changed"]}
-    assert "rows differ from the source" in str(again.checked.held[changes.tables["without key, values changed"]])
+    assert set(again.checked.paused) == {changes.tables["without key, values changed"]}
+    assert "rows differ from the source" in str(again.checked.paused[changes.tables["without key, values changed"]])
 
 
 def test_every_case_is_one_of_the_list():

@@ -1,4 +1,4 @@
-"""Tables that are read anew: by a new epoch, and by a snapshot that was interrupted and begun anew."""
+"""Tables that are resynced: by a new epoch, and by a snapshot that was interrupted and restarted."""
 
 import time
 
@@ -6,7 +6,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.cdc.drain import drain_source
-from connectors.cdc.registration import register_source, remove_source
+from connectors.cdc.registration import register_source
+from connectors.cdc.removal import remove_source
 from connectors.debezium.config import connector_name, topic_name
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import PositionLost
@@ -42,7 +43,7 @@ def change_all(source, note):
 
 
 def recreate(settings, table):
-    """Deletes a topic and makes it anew, as somebody who wants to get rid of messages does."""
+    """Deletes a topic and rebuilds it, as somebody who wants to get rid of messages does."""
     admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
     topic = topic_name(settings.cdc.source, TableName("public", table))
     admin.delete_topics([topic])[topic].result(30)

@@ -1,4 +1,4 @@
-"""Tables that change at the source: what silver follows, what is held, alone, until somebody reads it anew.
+"""Tables that change at the source: what silver follows, what is paused, alone, until somebody resyncs it.
 
 Changes that are compared with the source first are in `test_definitions.py`.
 """
@@ -36,7 +36,7 @@ CHANGES = {
     "column added with values of their own": "ALTER TABLE {0} ADD COLUMN added bytea DEFAULT '\\x01'",
     "column dropped": "ALTER TABLE {0} DROP COLUMN name",
     "column renamed": "ALTER TABLE {0} RENAME COLUMN name TO title",
-    "column made anew": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN name text DEFAULT 'anew'",
+    "column recreated": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN name text DEFAULT 'anew'",
     "column name taken": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN \"Name\" text DEFAULT 'anew'",
     "type changed, read as before": "ALTER TABLE {0} ALTER COLUMN name TYPE varchar",
     "type changed": "ALTER TABLE {0} ALTER COLUMN at TYPE timestamp(6)",
@@ -44,7 +44,7 @@ CHANGES = {
     "default set or dropped": "ALTER TABLE {0} ALTER COLUMN n SET DEFAULT 7",
     "enum value added": "ALTER TYPE mood ADD VALUE 'new'",
     "key changed": "ALTER TABLE {0} DROP CONSTRAINT {0}_pkey, ADD PRIMARY KEY (n)",
-    "table made anew": "DROP TABLE {0}; CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3))",
+    "table recreated": "DROP TABLE {0}; CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3))",
     "table dropped": "DROP TABLE {0}",
     "table taken from the publication": "ALTER PUBLICATION {publication} DROP TABLE {0}",
 }
@@ -54,7 +54,7 @@ CREATE = """
 CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3), mood mood DEFAULT 'fine');
 INSERT INTO {0} SELECT n, n, 'name ' || n, '2026-01-02 03:04:05.678' FROM generate_series(1, 6) n;
 """
-GONE = {"table made anew", "table dropped", "table taken from the publication"}
+GONE = {"table recreated", "table dropped", "table taken from the publication"}
 
 
 MERGES = {
@@ -66,11 +66,11 @@ MERGES = {
 
 
 def drain(settings, connection):
-    """Drains and merges; returns why tables are held."""
+    """Drains and merges; returns why tables are paused."""
     report = sync_source(settings, through_lsn=emit_marker(connection))
     failed = {table: error for table, error in report.outcomes.items() if isinstance(error, Exception)}
     assert {type(error) for error in failed.values()} <= {ContractMismatch}
-    return {table: str(error) for table, error in {**report.checked.held, **failed}.items()}
+    return {table: str(error) for table, error in {**report.checked.paused, **failed}.items()}
 
 
 def mismatches(settings, tables):
@@ -100,25 +100,25 @@ def changed(stack_services, tmp_path_factory):
                 connection.execute(f"INSERT INTO {table.name} (id, n) VALUES (7, 700)")
                 connection.execute(f"UPDATE {table.name} SET n = n + 1000 WHERE id IN (2, 3, 7)")
         connection.execute(f"UPDATE {TABLES['enum value added'].name} SET mood = 'new' WHERE id = 1")
-        held = drain(settings, connection)
-        yield settings, connection, held
+        paused = drain(settings, connection)
+        yield settings, connection, paused
 
 
 FOLLOWED = [kind for kind in CHANGES if POLICIES[kind].answer == "followed"]
-HELD = [kind for kind in CHANGES if POLICIES[kind].answer == "held"]
+PAUSED = [kind for kind in CHANGES if POLICIES[kind].answer == "paused"]
 
 
 def test_every_kind_of_change_has_a_case():
     verified = {kind for kind, policy in POLICIES.items() if policy.answer == "verified"}
     # In test_definitions, test_capture_ends, test_left_out.
     elsewhere = {"partition made", "partition without identity", "table renamed", "table that stops Debezium"}
-    assert {*FOLLOWED, *HELD, "table added", *elsewhere} == set(POLICIES) - verified
+    assert {*FOLLOWED, *PAUSED, "table added", *elsewhere} == set(POLICIES) - verified
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FOLLOWED if kind not in GONE])
 def test_change_that_loses_nothing_is_followed(changed, kind):
-    settings, _, held = changed
-    assert TABLES[kind] not in held
+    settings, _, paused = changed
+    assert TABLES[kind] not in paused
     assert mismatches(settings, [TABLES[kind]]) == {}
     assert rebuild_checked(settings, TABLES[kind]).differing == 0
 
@@ -135,26 +135,26 @@ def test_silver_is_backfilled_table_by_table(changed):
     assert str(table) not in {partition.key for partition in backfill.plan()}
 
 
-@pytest.mark.parametrize("kind", HELD)
+@pytest.mark.parametrize("kind", PAUSED)
 @pytest.mark.parametrize("merges", MERGES)
 def test_nothing_merges_a_held_table(changed, kind, merges):
     settings, _, _ = changed
     uri = LakeLayout.of(settings).silver(TABLES[kind])
     version = open_table(uri).version()
-    with pytest.raises(ContractMismatch, match="held at its last state"):
+    with pytest.raises(ContractMismatch, match="paused at its last state"):
         MERGES[merges](settings, TABLES[kind])
     assert open_table(uri).version() == version
 
 
-@pytest.mark.parametrize("kind", HELD)
+@pytest.mark.parametrize("kind", PAUSED)
 def test_any_other_change_holds_that_table_until_it_is_read_anew(changed, kind):
-    settings, connection, held = changed
+    settings, connection, paused = changed
     table = TABLES[kind]
     does = {
         "lakehouse source register": lambda: register_source(settings),
         f"lakehouse resync {table}": lambda: resync_table(settings, table),
     }
-    (command,) = re.findall("`(.*)` reads it anew", held[table])
+    (command,) = re.findall("run `(.*)`; until then", paused[table])
     assert ("register" in command) is (kind in GONE)
     for step in command.split(" && "):
         does[step]()
@@ -173,8 +173,8 @@ def test_table_added_later_is_read_and_captured(changed):
 
 
 def test_dropped_table_stays_as_it_was(changed):
-    settings, _, held = changed
+    settings, _, paused = changed
     table = TABLES["table dropped"]
-    assert table not in held
+    assert table not in paused
     with query_lake(settings, f"SELECT id, n FROM silver.{table.name} ORDER BY id") as rows:
         assert rows.fetchall() == [(1, 101), (2, 102), (3, 3), (4, 4), (5, 5), (6, 6)]

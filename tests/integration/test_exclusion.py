@@ -2,7 +2,8 @@
 
 import pytest
 
-from connectors.cdc.registration import register_source, source_status
+from connectors.cdc.registration import register_source
+from connectors.cdc.source_status import source_status
 from connectors.cdc.sync import sync_source
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
@@ -79,12 +80,12 @@ def test_table_is_left_out_before_debezium_meets_it(settings, source):
 def require_held_until_cured(settings, source, problem, cure):
     source.execute("INSERT INTO other VALUES (1, 'goes on')")
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert set(report.checked.held) == {ITEM}
-    assert problem in report.checked.held[ITEM].message
+    assert set(report.checked.paused) == {ITEM}
+    assert problem in report.checked.paused[ITEM].message
     assert differences(settings, "public.other") == {}
     source.execute("UPDATE item SET email = 'while it was left out' WHERE id = 2; INSERT INTO other VALUES (2, 'too')")
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert set(report.checked.held) == {ITEM}
+    assert set(report.checked.paused) == {ITEM}
     assert differences(settings, "public.other") == {}
     with pytest.raises(SourceNotReady, match=problem.split(" ")[0]):
         register_source(settings)

@@ -1,8 +1,9 @@
-"""A publication that somebody narrows: its tables are held, nothing is missed unseen, and registering mends it."""
+"""A publication that somebody narrows: its tables are paused, nothing is missed unseen, and registering mends it."""
 
 import pytest
 
-from connectors.cdc.registration import check_source, register_source
+from connectors.cdc.registration import register_source
+from connectors.cdc.source_status import check_source
 from connectors.cdc.sync import sync_source
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch
@@ -48,8 +49,8 @@ def test_narrowed_table_is_held_and_registering_mends_it(settings, source, chang
     source.execute("UPDATE part SET name = 'changed' WHERE id IN (1, 5); DELETE FROM part WHERE id IN (2, 6)")
 
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert {table: str(error) for table, error in report.checked.held.items() if left_out not in str(error)} == {}
-    assert set(report.checked.held) == tables
+    assert {table: str(error) for table, error in report.checked.paused.items() if left_out not in str(error)} == {}
+    assert set(report.checked.paused) == tables
     assert {type(o) for table, o in report.outcomes.items() if table in tables} <= {ContractMismatch}
     problem = f"is published without {left_out}: such changes are missed"
     named = {finding.subject for finding in check_source(settings) if finding.problem == problem}
@@ -87,7 +88,7 @@ def test_what_was_missed_until_the_publication_was_as_before_is_found(settings, 
         for statement in UNDONE[what]:
             source.execute(statement.format(publication_name(settings.cdc.source)))
     report = sync_source(settings, through_lsn=emit_marker(source))
-    assert {(s.table, s.outcome) for s in report.resolved} == {(ITEM, "read anew"), (PART, "read anew")}
+    assert {(s.table, s.outcome) for s in report.resolved} == {(ITEM, "resynced"), (PART, "resynced")}
     assert {s.why.split(";")[0] for s in report.resolved} == {"publication altered"}
     assert differences(settings) == {}
     source.execute("UPDATE item SET size = 80 WHERE id = 3; DELETE FROM part WHERE id = 3")

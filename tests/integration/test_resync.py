@@ -1,4 +1,4 @@
-"""A table is read anew while changes go on: afterwards silver is the source, whatever it was before."""
+"""A table is resynced while changes go on: afterwards silver is the source, whatever it was before."""
 
 import secrets
 import threading
@@ -11,7 +11,7 @@ from connectors.cdc.merge import merge_table
 from connectors.cdc.rebuild import rebuild_checked
 from connectors.cdc.registration import register_source
 from connectors.cdc.reports import MergeReport
-from connectors.cdc.resync import read_anew, resync_table
+from connectors.cdc.resync import resync_table, take_snapshot
 from connectors.cdc.sync import sync_source
 from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
 from connectors.lake.layout import LakeLayout
@@ -117,7 +117,7 @@ def test_column_whose_name_is_taken_holds_its_table_until_it_is_renamed(settings
 
 
 def test_definition_that_changes_before_the_rows_that_were_read_are_merged(settings, source):
-    read_anew(settings, ITEM)
+    take_snapshot(settings, ITEM)
     source.execute("DELETE FROM item WHERE id = 1; UPDATE item SET name = 'meanwhile' WHERE id = 2")
     source.execute("VACUUM FULL item")
     source.execute("UPDATE item SET name = 'after' WHERE id = 3")
@@ -155,8 +155,8 @@ def test_hidden_rows_are_taken_for_deleted_by_nobody(settings, source):
                 look()
         source.execute("VACUUM FULL item")
         report = sync_source(as_reader, through_lsn=emit_marker(source))
-        assert set(report.checked.held) == {ITEM}
-        assert "has row-level security that hides rows" in report.checked.held[ITEM].message
+        assert set(report.checked.paused) == {ITEM}
+        assert "has row-level security that hides rows" in report.checked.paused[ITEM].message
     finally:
         source.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 

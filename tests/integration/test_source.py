@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from connectors.cdc.registration import check_source, register_source, remove_source, source_status
+from connectors.cdc.registration import register_source
+from connectors.cdc.removal import remove_source
+from connectors.cdc.source_status import check_source, source_status
 from connectors.debezium.config import connector_name, publication_name, slot_name, topic_name
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError, ServiceUnavailable, SourceNotReady

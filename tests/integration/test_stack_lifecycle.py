@@ -193,7 +193,7 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
             assert connection.status != psutil.CONN_LISTEN or connection.laddr.ip == "127.0.0.1"
     with commands.connect() as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    deployment = commands.prefect("GET", "/deployments/name/lakehouse/local")
+    deployment = commands.prefect("GET", "/deployments/name/lakehouse/lakehouse-local")
     run = commands.prefect("POST", f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "PENDING"}})
 
     supervisor.kill()

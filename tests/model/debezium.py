@@ -38,7 +38,7 @@ class Connector:
         self._passed = None
 
     def lose_slot(self, *, restored):
-        """What is committed from now on is never streamed. A restored server's log begins anew."""
+        """What is committed from now on is never streamed. A restored server's log starts again."""
         self.has_slot = False
         self._chunk = None
         if restored:

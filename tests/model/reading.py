@@ -1,4 +1,4 @@
-"""The state machine of a table that is read anew now and then, while its changes go on to be captured."""
+"""The state machine of a table that is resynced now and then, while its changes go on to be captured."""
 
 import json
 

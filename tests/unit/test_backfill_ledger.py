@@ -104,9 +104,9 @@ def test_what_is_done_is_begun_again_only_if_planned_again(ledger):
     ledger.finish(ledger.claim(ONE, run="a"), rows=2)
     assert ledger.plan([ONE])[ONE.key].state is State.DONE
     assert ledger.claim(ONE, run="b").state is State.DONE
-    assert ledger.plan([ONE], again=True)[ONE.key].state is State.PLANNED
+    assert ledger.plan([ONE], force=True)[ONE.key].state is State.PLANNED
     assert ledger.claim(ONE, run="b").attempt == 2
-    assert ledger.plan([ONE], again=True)[ONE.key].run == "b"
+    assert ledger.plan([ONE], force=True)[ONE.key].run == "b"
 
 
 def test_a_run_that_ended_without_a_word_is_given_up_once(ledger):
@@ -128,7 +128,7 @@ def test_targets_share_a_table_and_nothing_else(ledger, tmp_path, clock):
 def test_a_long_ledger_is_compacted(ledger, tmp_path):
     for _ in range(8):
         ledger.finish(ledger.claim(ONE, run="a"), rows=1)
-        ledger.plan([ONE], again=True)
+        ledger.plan([ONE], force=True)
     assert ledger.entries()[ONE.key].attempt == 8
     assert len(open_table(str(tmp_path / "the ledger")).file_uris()) < 10
 

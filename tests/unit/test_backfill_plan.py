@@ -103,7 +103,7 @@ def test_what_is_done_is_left_out_and_what_others_are_at_comes_last(settings):
     states = (State.DONE, State.RUNNING, State.FAILED, None)
     entries = {p.key: state and entry(p.key, state) for p, state in zip(backfill.partitions, states, strict=True)}
     assert [p.key[-2:] for p in backfill.missing(entries)] == ["03", "04", "02"]
-    assert [p.key[-2:] for p in backfill.missing(entries, again=True)] == ["01", "03", "04", "02"]
+    assert [p.key[-2:] for p in backfill.missing(entries, force=True)] == ["01", "03", "04", "02"]
 
 
 def test_silver_is_planned_table_by_table(tmp_path, monkeypatch):

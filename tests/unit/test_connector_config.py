@@ -11,7 +11,7 @@ from connectors.errors import ConfigurationError
 from connectors.postgres.catalog import CatalogTable, decode_modifier
 from connectors.postgres.contracts import ColumnContract, ReplicaIdentity, TableContract
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import int_to_lsn, lsn_to_int
+from connectors.postgres.lsn import format_lsn, parse_lsn
 from connectors.settings import PostgresSettings, Settings
 
 SETTINGS = Settings(postgres=PostgresSettings.model_validate({"host": "127.0.0.1", "password": "hunter2"}))
@@ -139,11 +139,11 @@ def test_a_value_that_is_never_out_of_line_needs_no_form() -> None:
 
 @pytest.mark.parametrize("lsn", [0, 1, 0xFFFFFFFF, 0x16_B374D848, 2**63 - 1])
 def test_positions_come_back_as_they_were(lsn: int) -> None:
-    assert lsn_to_int(int_to_lsn(lsn)) == lsn
+    assert parse_lsn(format_lsn(lsn)) == lsn
 
 
 def test_positions_read_as_postgresql_writes_them() -> None:
-    assert int_to_lsn(0x16_B374D848) == "16/B374D848"
+    assert format_lsn(0x16_B374D848) == "16/B374D848"
 
 
 @pytest.mark.parametrize(

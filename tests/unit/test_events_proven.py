@@ -16,8 +16,8 @@ PROOFS = {
     "blocking re-snapshot while transactions are open": (
         snapshots.test_blocking_snapshot_yields_to_transactions_that_were_open
     ),
-    "table read anew": resync.test_silver_that_is_wrong_is_right_again_and_stays_so,
-    "snapshot begun anew": epochs.test_snapshot_begun_anew_takes_back_what_the_first_one_saw,
+    "table resynced": resync.test_silver_that_is_wrong_is_right_again_and_stays_so,
+    "snapshot restarted": epochs.test_snapshot_begun_anew_takes_back_what_the_first_one_saw,
     "new epoch": epochs.test_new_epoch_counts_more_than_all_before,
     "tombstone": events.test_tombstone_follows_each_delete_and_changes_nothing,
     "heartbeat": snapshots.test_idle_source_does_not_hold_the_log_that_its_neighbours_write,

@@ -61,14 +61,14 @@ CASES = {
     "column name taken": (table(ID, NAME, AT, changed(NEW, name="Name")), "Name"),
     "column dropped": (table(ID, AT), "name"),
     "column renamed": (table(ID, changed(NAME, name="title"), AT), "name -> title"),
-    "column made anew": (table(ID, changed(NAME, number=9), AT), "name"),
+    "column recreated": (table(ID, changed(NAME, number=9), AT), "name"),
     "type changed, read as before": (table(ID, changed(NAME, type_name="text"), AT), "name"),
     "type changed, maybe written otherwise": (table(changed(ID, type_name="int8"), NAME, AT), "id"),
     "type changed": (table(ID, NAME, changed(AT, precision=6)), "at"),
     "NOT NULL set or dropped": (table(ID, changed(NAME, nullable=False), AT), "name"),
     "key changed": (table(key=("name",)), "id -> name"),
     "replica identity changed": (table(replica_identity="full"), "default -> full"),
-    "table made anew": (table(oid=9), ""),
+    "table recreated": (table(oid=9), ""),
 }
 
 
@@ -95,9 +95,9 @@ def test_the_most_careful_answer_counts():
     answers = {kind: policy.answer for kind, policy in POLICIES.items()}
     assert answers["column added"] == "followed"
     assert answers["table rewritten"] == "verified"
-    assert answers["column renamed"] == "held"
+    assert answers["column renamed"] == "paused"
     found = [Difference(kind, "") for kind in ("column renamed", "column added", "table rewritten")]
-    assert [answer_to(found[n:]) for n in range(4)] == ["held", "verified", "verified", "followed"]
+    assert [answer_to(found[n:]) for n in range(4)] == ["paused", "verified", "verified", "followed"]
 
 
 def test_table_that_an_earlier_release_recorded_is_looked_into_once():
@@ -136,7 +136,7 @@ def test_constant_of_rows_from_before_a_column_outlives_the_catalogue():
 
 
 @pytest.mark.parametrize(
-    ("kind", "fill", "is_held"),
+    ("kind", "fill", "is_paused"),
     [
         ({"type_name": "timestamptz"}, "infinity", True),
         ({"type_name": "timestamp"}, "-infinity", True),
@@ -151,9 +151,9 @@ def test_constant_of_rows_from_before_a_column_outlives_the_catalogue():
         ({"type_name": "bytea"}, "\\x00", True),
     ],
 )
-def test_constant_that_silver_can_not_hold_holds_the_table(kind, fill, is_held):
+def test_constant_that_silver_can_not_hold_holds_the_table(kind, fill, is_paused):
     [difference] = differences(table(), table(ID, NAME, AT, changed(NEW, fill=fill, **kind)))
-    assert (difference.answer == "held") is is_held
+    assert (difference.answer == "paused") is is_paused
 
 
 def test_several_changes_are_all_told():

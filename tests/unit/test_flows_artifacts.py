@@ -10,10 +10,10 @@ from connectors.cdc.sync import SyncReport
 from connectors.changes.schema_changes import Difference
 from connectors.errors import ContractMismatch
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.lsn import format_lsn
 from connectors.quality.reports import SourceLag, TableComparison, TableState
 from tasks.artifacts import (
     DbtNode,
-    format_lsn,
     render_build,
     render_drain,
     render_freshness,
@@ -41,11 +41,11 @@ def test_drain_page_shows_what_moved_per_table():
     merged = MergeReport(table=ORDERS, batch=17, changes=1234, rejected=1, seconds=0.44, version=9)
     page = render_drain(synced({ORDERS: merged}), COST)
     assert "12,345 messages" in page
-    assert "2 batches and 1.3 s, through LSN 1/FF." in page
+    assert "2 micro-batches and 1.3 s, through LSN 1/FF." in page
     assert "| table | changes | rejected | up to batch | seconds |\n| :-- | --: | --: | --: | --: |" in page
     assert "| public.orders | 1,234 | 1 | 17 | 0.4 |" in page
-    assert "**rejected**: messages that could not be read" in page
-    assert "This run took 3.2 s, computed for 2.5 s, and had 310 MB of memory at its peak." in page
+    assert "**rejected**: messages that can't be read" in page
+    assert "This run took 3.2 s and 2.5 s of CPU, with a peak of 310 MB of memory." in page
 
 
 def test_drain_page_shows_which_table_failed():
@@ -55,16 +55,16 @@ def test_drain_page_shows_which_table_failed():
 
 def test_drain_page_shows_whose_definition_changed():
     checked = ContractCheck(0, followed={ORDERS: [Difference("column added", "note")]}, dropped=(ODD,))
-    settled = [DriftReport(ORDERS, "read anew", "table rewritten; 2 rows differ", 1234, 2.5)]
+    settled = [DriftReport(ORDERS, "resynced", "table rewritten; 2 rows differ", 1234, 2.5)]
     page = render_drain(SyncReport(drained(), checked, settled, {}), COST)
     assert "| public.orders | column added: note |" in page
-    assert "| public.orders | read anew | table rewritten; 2 rows differ | 1,234 | 2.5 |" in page
-    assert "Gone from the source: public.odd|name." in page
+    assert "| public.orders | resynced | table rewritten; 2 rows differ | 1,234 | 2.5 |" in page
+    assert "Dropped at the source: public.odd|name." in page
 
 
 def test_drain_page_without_pending_tables_says_so():
     page = render_drain(synced({}, messages=0, batches=0, through_lsn=0), COST)
-    assert "Every table was up to date already." in page
+    assert "Every table was up to date." in page
     assert "LSN" not in page
 
 
@@ -76,8 +76,8 @@ def test_freshness_page_shows_the_age_of_each_table():
     ]
     lag = SourceLag(behind_bytes=1_500_000, retained_bytes=3_000_000, reading=True)
     page = render_freshness("shop", states, lag, now=now)
-    assert "As of 2026-01-05 12:00:30 UTC." in page
-    assert "1.5 MB of its log, and the server keeps 3.0 MB" in page
+    assert "Measured at 2026-01-05 12:00:30 UTC." in page
+    assert "Replication lag: 1.5 MB of WAL. Retained WAL: 3.0 MB" in page
     assert "| public.orders | 1,234 | 2026-01-05 11:58:55 | 1 min 35 s | 9 |" in page
     assert r"| public.odd\|name | 0 | never |  | 0 |" in page
     assert page.index("odd") > page.index("orders")
@@ -86,9 +86,12 @@ def test_freshness_page_shows_the_age_of_each_table():
 @pytest.mark.parametrize(
     ("lag", "says"),
     [
-        (SourceLag(behind_bytes=0, retained_bytes=0, reading=False), "**Nothing reads the source's log now"),
+        (SourceLag(behind_bytes=0, retained_bytes=0, reading=False), "**Nothing reads the WAL now"),
         (SourceLag(behind_bytes=None, retained_bytes=None, reading=False), "**The source is not captured"),
-        (SourceLag(behind_bytes=5, retained_bytes=None, reading=False), "**The server no longer keeps the log"),
+        (
+            SourceLag(behind_bytes=5, retained_bytes=None, reading=False),
+            "**Changes are lost**: the server does not retain the WAL",
+        ),
     ],
 )
 def test_freshness_page_says_what_is_wrong_with_capturing(lag, says):
@@ -97,7 +100,7 @@ def test_freshness_page_says_what_is_wrong_with_capturing(lag, says):
 
 def test_rebuild_page_shows_how_much_was_wrong():
     report = RebuildReport(table=ORDERS, changes=7, rows=1200, differing=3, version=4, seconds=1.26)
-    assert "| public.orders | 1,200 | 3 | 1.3 |" in render_rebuild([report])
+    assert "| public.orders | 1,200 | 3 | 1.3 |" in render_rebuild("resync", [report])
 
 
 def test_reconciliation_page_names_the_rows_that_differ():
@@ -123,7 +126,7 @@ def test_build_page_shows_failures_first():
         DbtNode(kind="model", name="fct_orders", status="skipped", seconds=0, message=None),
     ]
     page = render_build(nodes, COST)
-    assert "2 models and 1 checks on them; 2 failed or were skipped." in page
+    assert "2 models and 1 test; 2 failed or skipped." in page
     assert "| unique_orders | Got 2 results |\n| fct_orders | skipped |" in page
     assert page.index("unique_orders") < page.index("| dim_customers | success | 0.5 |")
 

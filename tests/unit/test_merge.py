@@ -154,7 +154,7 @@ def test_value_nobody_knows_goes_to_quarantine_not_to_silver(lake):
     assert lake.rows() == [(3, "c", "x")]
     reasons = lake.select("stream_offset, reason", table=lake.layout.quarantine)
     assert [offset for offset, _ in reasons] == [0, 1]
-    assert all("not known" in reason for _, reason in reasons)
+    assert all("TOAST value is unknown" in reason for _, reason in reasons)
 
 
 @pytest.mark.parametrize(

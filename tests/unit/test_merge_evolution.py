@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.errors import ContractMismatch
+from connectors.errors import ContractMismatch, TablePaused
 from connectors.lake.silver.table import SilverTable
 from connectors.postgres.contracts import ColumnContract
 from tests.events import PLACEHOLDER, event
@@ -61,9 +61,10 @@ def test_dropped_column_stays_and_is_null_in_rows_that_are_written(lake):
 
 def test_unknown_column_holds_the_table_and_loses_nothing(lake):
     lake.receive(event("c", row(1, "a", "x") | {"extra": 1}, lsn=10))
-    with pytest.raises(
-        ContractMismatch, match=r"columns that the contract does not know: extra\nhint: .*reads it anew"
-    ):
+    problem = (
+        r"columns that the contract does not know: extra\nhint: run `lakehouse .*`; until then the table is paused"
+    )
+    with pytest.raises(TablePaused, match=problem):
         lake.merge()
     assert SilverTable(lake.layout, lake.contract, placeholder=PLACEHOLDER).batch == 0
 
@@ -72,7 +73,7 @@ def test_held_table_names_a_command_that_reads_it(lake):
     lake.receive(event("c", row(1, "a", "x") | {"extra": 1}, lsn=10))
     again = "source remove --yes && lakehouse source register"
     command = r"resync public\.t" if lake.contract.key else again
-    with pytest.raises(ContractMismatch, match=rf"`lakehouse {command}` reads it anew"):
+    with pytest.raises(ContractMismatch, match=rf"run `lakehouse {command}`; until then"):
         lake.merge()
 
 

@@ -93,7 +93,7 @@ def test_ecs_task_reads_secrets_from_secrets_manager():
 
 
 def test_all_ecs_deployments_share_one_task_definition():
-    # Prefect's default log prefix names the deployment: each run would then register a revision anew.
+    # Prefect's default log prefix names the deployment: each run would then register a new revision.
     configuration = configured("ecs")
     assert configuration.match_latest_revision_in_family is True
     assert configuration.cloudwatch_logs_prefix == "flows"

@@ -5,9 +5,9 @@ from prefect.events.clients import AssertingEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from connectors.lake.silver.schema import held
+from connectors.lake.silver.schema import table_paused
 from connectors.postgres.contracts import TableContract
-from tasks.events import emit_held
+from tasks.events import emit_paused
 
 ODD = TableContract(schema_name="Rail way", table_name="a b", columns=(), key=("id",))
 
@@ -29,9 +29,9 @@ def emitted():
 
 
 def test_held_table_is_told_with_the_reason_and_the_command(emitted):
-    emit_held("shop", {ODD.table: held(ODD, "column renamed: a -> b")})
+    emit_paused("shop", {ODD.table: table_paused(ODD, "column renamed: a -> b")})
     [event] = emitted()
-    assert event.event == "lakehouse.table.held"
+    assert event.event == "lakehouse.table.paused"
     assert event.resource.id == "lakehouse.silver.shop.Rail way.a b"
     assert event.payload == {
         "reason": "Rail way.a b: column renamed: a -> b",
@@ -40,5 +40,5 @@ def test_held_table_is_told_with_the_reason_and_the_command(emitted):
 
 
 def test_no_held_table_is_no_event(emitted):
-    emit_held("shop", {})
+    emit_paused("shop", {})
     assert emitted() == []

@@ -71,9 +71,10 @@ def changed(*path, **values):
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_project_file_deploys_every_flow_to_every_place(target):
     found = load_deployments(PREFECT_FILE, target.variables("lakehouse-flows:1"))
-    assert sorted(one.name for one in found) == sorted(
-        f"{flow.replace('_', '-')}/{target.name}" for flow in flows.__all__
-    )
+    assert {one.flow.name for one in found} == {name.replace("_", "-") for name in flows.__all__}
+    assert len(found) == len(flows.__all__)
+    assert all(one.deployment.name.endswith(f"-{target.name}") for one in found)
+    assert len({one.deployment.name for one in found}) == len(found)
     assert {one.deployment.work_pool.name for one in found} == {target.name}
     images = [one.deployment.work_pool.job_variables for one in found]
     assert images == [{"image": "lakehouse-flows:1"} if target.has_image else {}] * len(found)

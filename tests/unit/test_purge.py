@@ -134,7 +134,7 @@ def test_rows_stay_while_the_rows_of_the_table_are_read(source):
     source.merge(BORN, DIED, OTHER, marker=BEHIND)
     baseline = Baseline(BaselineKind.RESYNC, BronzeLog(source.layout).batch, Position(1, 110, 0, 0))
     record_contracts(source.layout, [KEYED], 120, baseline=baseline, force=True)
-    assert source.purge() == (0, "its rows are still to be read")
+    assert source.purge() == (0, "its snapshot is not complete")
 
 
 def test_rows_stay_while_messages_are_rejected(source):

@@ -225,7 +225,7 @@ def test_held_table_is_not_replayed(source):
     source.learn()
     version = source.version()
     with pytest.raises(ContractMismatch, match="why"):
-        source.replay(checked=ContractCheck(1, held={TABLE: ContractMismatch("why")}))
+        source.replay(checked=ContractCheck(1, paused={TABLE: ContractMismatch("why")}))
     assert source.version() == version
 
 

@@ -1,4 +1,4 @@
-"""A silver table made anew from bronze equals the one that was merged step by step, and takes its place at once."""
+"""A silver table recreated from bronze equals the one that was merged step by step, and takes its place at once."""
 
 import shutil
 from copy import copy

@@ -1,4 +1,4 @@
-"""A table that is read anew while changes go on: rows are read later than the marker behind which they count."""
+"""A table that is resynced while changes go on: rows are read later than the marker behind which they count."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bronze is trimmed only where a snapshot of silver stands for it: whatever is made anew has all rows."""
+"""Bronze is trimmed only where a snapshot of silver stands for it: whatever is rebuilt has all rows."""
 
 import datetime as dt
 import json
@@ -171,7 +171,7 @@ def test_rebuild_that_was_killed_before_the_trim_begins_again(source):
 def test_table_is_never_made_anew_without_the_rows_that_were_trimmed(trimmed):
     for lost in (trimmed.layout.snapshot(TABLE), trimmed.layout.silver(TABLE)):
         delete_table(lost)
-    with pytest.raises(TerminalError, match=r"no snapshot of public\.t that has it\nhint: `lakehouse resync"):
+    with pytest.raises(TerminalError, match=r"no snapshot of public\.t that has it\nhint: run `lakehouse resync"):
         rebuild_silver(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))
     with pytest.raises(TerminalError, match="was trimmed from bronze"):
         merge_table(trimmed.settings, TABLE, checked=as_recorded(trimmed.settings))

@@ -39,9 +39,9 @@ def test_no_failure_holds_up_the_tables_behind_it():
 
 
 def test_held_table_is_told_of_where_nothing_of_it_is_pending():
-    held = {TableName("public", "held"): ContractMismatch("public.held: a column was renamed")}
-    report = sync_source(Settings(), steps=steps(check=lambda settings: ContractCheck(7, held=held)))
-    with pytest.raises(TerminalError, match=r"2 of 4 tables were not merged:\npublic\.held: a column was renamed"):
+    paused = {TableName("public", "paused"): ContractMismatch("public.paused: a column was renamed")}
+    report = sync_source(Settings(), steps=steps(check=lambda settings: ContractCheck(7, paused=paused)))
+    with pytest.raises(TerminalError, match=r"2 of 4 tables were not merged:\npublic\.paused: a column was renamed"):
         report.merged()
 
 

@@ -15,7 +15,7 @@ from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.engines.protocol import MergeEngine
-from connectors.lake.silver.schema import held
+from connectors.lake.silver.schema import table_paused
 from connectors.lake.silver.table import SilverTable
 from connectors.lake.silver.upsert import drop_purged, fold_with_stored
 
@@ -167,7 +167,7 @@ class SilverMerge:
         for (shape,) in work.connection.execute(query).fetchall():
             contract = self.silver.contract
             unknown = sorted(set(shape) - {c.name for c in contract.columns})
-            raise held(contract, f"events have columns that the contract does not know: {', '.join(unknown)}")
+            raise table_paused(contract, f"events have columns that the contract does not know: {', '.join(unknown)}")
 
 
 def _hold_back(work: MergeWorkspace, messages: Messages, through: Marker) -> int:

@@ -25,7 +25,7 @@ def merge_pending(
 
     Raises:
         CommitConflict: Another merge committed first: reload, and see what is left to do.
-        ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is held.
+        ContractMismatch: The events' columns, or silver's own, are not the contract's: the table is paused.
     """
     silver = merge.silver
     after_batch = silver.batch

@@ -1,7 +1,7 @@
-"""Deleted rows of a silver table, and which of them may go: those that nothing older can come after any more.
+"""Soft-deleted rows of a silver table, and which of them can be purged: those no older change can follow.
 
-A purge leaves a mark in silver's progress: below it, a change of a key that silver does not have comes late, and is
-not taken. So the mark must be a position below which everything was merged.
+A purge sets a purge watermark in silver's progress. Below it, a change of a key that silver lacks is late, and ignored.
+So the watermark must be a position below which everything was merged.
 """
 
 import datetime as dt
@@ -23,8 +23,8 @@ class DeletedRows:
 
     Attributes:
         rows: All of them.
-        old: Those that silver was told of before the moment in question.
-        settled: Of these, those that nothing older can come after.
+        old: Those that silver merged before the moment in question.
+        settled: Of these, those that no older change can follow.
     """
 
     rows: int
@@ -62,7 +62,7 @@ FROM {rows} WHERE _cdc_deleted
 
 
 def purge_deleted(silver: SilverTable, *, before: dt.datetime, progress: SilverProgress) -> None:
-    """Removes the deleted rows that are old and settled, and says so in silver's progress, in one commit.
+    """Purges the soft-deleted rows that are old and settled, and sets the purge watermark, in one commit.
 
     Raises:
         CommitConflict: A merge committed first: reload, and look again.

@@ -1,4 +1,4 @@
-"""A silver table takes the place of another one in a single commit: whoever reads sees the old rows, or the new."""
+"""Replaces a silver table by another one in a single commit: readers see the old rows or the new ones."""
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -34,8 +34,8 @@ def compare_rows(old: SilverTable, new: SilverTable) -> tuple[int, int]:
         [(rows, different_keys)] = connection.execute(f"SELECT count(*), {distinct} FROM ({ours})").fetchall()
         if rows != different_keys:
             raise ContractMismatch(
-                f"{contract.table}: made anew, it has {rows} rows of {different_keys} keys; the old one stays in place",
-                hint="was the key changed at the source? `lakehouse source remove` and `register` read all tables anew",
+                f"the rebuilt {contract.table} has {rows} rows of {different_keys} keys; the old table stays in place",
+                hint="if the source changed the key: `lakehouse source remove --yes && lakehouse source register`",
                 table=contract.table,
             )
         if not {c.name for c in contract.columns} <= set(old.table.schema().to_arrow().names):

@@ -9,7 +9,7 @@ from connectors.errors import TerminalError
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.silver.schema import held
+from connectors.lake.silver.schema import table_paused
 from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import ensure_table, open_table
 from connectors.lake.views import pin_table
@@ -29,7 +29,7 @@ def record_snapshot(layout: LakeLayout, silver: SilverTable, *, at_least: int) -
     if reached is not None and reached.batch >= at_least:
         return
     if silver.table.schema().to_arrow().names != silver.schema.names:
-        raise held(silver.contract, "silver has not the columns of the contract yet")
+        raise table_paused(silver.contract, "silver does not have all columns of the contract yet")
     overwrite_rows(
         snapshot,
         pin_table(table, silver.uri, silver.table).rows(),
@@ -60,12 +60,12 @@ def restore_snapshot(layout: LakeLayout, new: SilverTable, *, at_least: int) -> 
     if snapshot is None or reached is None or reached.batch < at_least:
         raise TerminalError(
             f"bronze was trimmed up to batch {at_least}, and there is no snapshot of {contract.table} that has it",
-            hint=f"`lakehouse resync '{contract.table}'` reads the table anew from the source",
+            hint=f"run `lakehouse resync '{contract.table}'`",
         )
     stored = pa.schema(snapshot.schema().to_arrow())
     other = [f.name for f in stored if f.name not in new.schema.names or f.type != new.schema.field(f.name).type]
     if other:
-        raise held(contract, f"the snapshot has other columns than the contract: {', '.join(other)}")
+        raise table_paused(contract, f"the snapshot has other columns than the contract: {', '.join(other)}")
     pinned = pin_table(contract.table, new.uri, new.table)
     rows = replace(pinned, files=pin_table(contract.table, uri, snapshot).files).rows()
     fills = names(

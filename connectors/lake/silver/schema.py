@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from connectors.changes.cdc_columns import CDC_FIELDS, HISTORY_FIELDS
 from connectors.changes.columns import Columns
-from connectors.errors import ContractMismatch
+from connectors.errors import TablePaused
 from connectors.postgres.contracts import TableContract
 
 
@@ -16,20 +16,19 @@ def silver_schema(contract: TableContract, columns: Columns) -> pa.Schema:
     return pa.schema([*fields, *CDC_FIELDS, *(() if contract.key else HISTORY_FIELDS)])
 
 
-def reading_command(contract: TableContract) -> str:
-    """The command that reads a table's rows again; rows that can't be told apart are read before all changes only."""
+def resync_command(contract: TableContract) -> str:
+    """Returns the command that re-snapshots a table. Without a primary key only a new slot epoch can."""
     if contract.key:
         return f"lakehouse resync {shlex.quote(str(contract.table))}"
     return "lakehouse source remove --yes && lakehouse source register"
 
 
-def held(contract: TableContract, problem: str, *, command: str | None = None) -> ContractMismatch:
-    """Makes the error of a table that can't be merged until a command, by default the usual one, reads it anew."""
-    command = command or reading_command(contract)
-    return ContractMismatch(
+def table_paused(contract: TableContract, problem: str, *, command: str | None = None) -> TablePaused:
+    """Makes the error of a table that is paused until a command is run, by default `resync_command`."""
+    command = command or resync_command(contract)
+    return TablePaused(
         f"{contract.table}: {problem}",
-        hint=f"the table changed at the source: `{command}` reads it anew; "
-        "until then it is held at its last state, its events are safe in bronze",
+        hint=f"run `{command}`; until then the table is paused at its last state, and its events are safe in bronze",
         table=contract.table,
         command=command,
     )

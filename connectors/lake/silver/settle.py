@@ -1,4 +1,4 @@
-"""What became of rejected messages, once all of bronze was read again in order: silver tells."""
+"""The outcome of rejected messages after a rebuild, read from the rebuilt table."""
 
 from connectors.changes.columns import names
 from connectors.changes.order import is_below, is_newer
@@ -12,12 +12,12 @@ from connectors.postgres.identifiers import quote_literal
 
 
 def settle_rejected(layout: LakeLayout, silver: SilverTable, *, rules: Rules, silver_version: int) -> None:
-    """Records what became of the rejected messages of a table that was made anew.
+    """Records the outcome of the rejected messages of a rebuilt table.
 
     Args:
         layout: The lake.
         silver: The table, of all that bronze holds up to its batch.
-        rules: By what it was read.
+        rules: The contract and release that read it.
         silver_version: Delta version of silver that has its rows.
 
     Raises:
@@ -32,7 +32,7 @@ def judge_rejected(work: MergeWorkspace, layout: LakeLayout, silver: SilverTable
     """Makes the table `judged`: stream address, `outcome` and `reason` of the messages that were ever rejected.
 
     Replayed: silver shows the change, or has it in its history. Superseded: something newer took its place, a later
-    change of the row, maybe purged, a truncation, or a reading of the whole table. Rejected: silver is not past it.
+    change of the row, maybe purged, a truncation, or a resync of the table. Rejected: silver is not past it.
     """
     columns, contract = silver.columns, silver.contract
     messages = quarantined_messages(layout, contract.table, up_to_batch=silver.batch)

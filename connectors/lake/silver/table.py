@@ -13,7 +13,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.baseline import FIRST_EVENT, Baseline
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.silver.schema import held, silver_schema
+from connectors.lake.silver.schema import silver_schema, table_paused
 from connectors.lake.silver.statistics import adopt_statistics, statistics_properties
 from connectors.lake.storage import data_files, ensure_table
 from connectors.lake.views import duckdb_columns, typed_rows
@@ -101,7 +101,7 @@ class SilverTable:
         stored = self._stored_schema()
         other = [f.name for f in stored if f.name not in self.schema.names or f.type != self.schema.field(f.name).type]
         if other:
-            raise held(self.contract, f"silver has other columns than the contract: {', '.join(other)}")
+            raise table_paused(self.contract, f"silver has other columns than the contract: {', '.join(other)}")
         added = [c for c in self.columns.all if c.name not in stored.names]
         progress = self.progress.as_transactions()
         if any(c.fill is not None for c in added):

@@ -2,7 +2,7 @@ from tests.crash.fault import CHEAP, Fault
 
 
 class AlteredMeanwhile(Fault):
-    """Tables change, and are written to, while several processes drain, compare them, and read them anew."""
+    """Tables change, and are written to, while several processes drain, compare them, and resync them."""
 
     weight = CHEAP // 4
 
@@ -12,7 +12,7 @@ class AlteredMeanwhile(Fault):
         for _ in range(3):
             world.source.alter(rng)
         for drain in drains:
-            # A table that changed once more is held until the next drain.
-            drain.wait().require(held=True)
+            # A table that changed once more is paused until the next drain.
+            drain.wait().require(paused=True)
         world.recover()
         return 1

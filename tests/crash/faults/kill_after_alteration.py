@@ -2,7 +2,7 @@ from tests.crash.fault import CHEAP, Fault
 
 
 class KillAfterAlteration(Fault):
-    """The process dies of SIGKILL while it compares a table whose definition changed, or reads it anew."""
+    """The process dies of SIGKILL while it compares a table whose definition changed, or resyncs it."""
 
     weight = CHEAP // 4
 

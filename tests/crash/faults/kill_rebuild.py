@@ -5,7 +5,7 @@ from tests.crash.fault import CHEAP, Fault
 
 
 class KillRebuild(Fault):
-    """The process dies of SIGKILL while it makes a table anew; the next rebuild goes on with what it left."""
+    """The process dies of SIGKILL while it rebuilds a table; the next rebuild goes on with what it left."""
 
     weight = CHEAP // 4
 

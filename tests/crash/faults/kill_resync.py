@@ -5,7 +5,7 @@ from tests.crash.fault import OUTAGE, Fault
 
 
 class KillResync(Fault):
-    """The process dies of SIGKILL while a table is read anew from the source; what is left of that does no harm."""
+    """The process dies of SIGKILL while a table is resynced from the source; what is left of that does no harm."""
 
     weight = 2 * OUTAGE
 

@@ -7,7 +7,7 @@ from tests.crash.fault import CHEAP, Fault
 
 
 class KillTrim(Fault):
-    """The process dies of SIGKILL while it trims bronze; run again, it ends that, and the table can be made anew."""
+    """The process dies of SIGKILL while it trims bronze; run again, it ends that, and the table can be rebuilt."""
 
     weight = CHEAP // 4
 

@@ -5,7 +5,7 @@ from tests.crash.fault import CHEAP, Fault
 
 
 class RebuildBesideDrain(Fault):
-    """One process makes a table anew, while another one merges changes into it."""
+    """One process rebuilds a table, while another one merges changes into it."""
 
     weight = CHEAP // 4
 

@@ -5,7 +5,7 @@ from tests.crash.fault import OUTAGE, Fault
 
 
 class SeveralResyncs(Fault):
-    """Two processes read the same table anew at once; each does it, or says that trying again may succeed."""
+    """Two processes resync the same table at once; each does it, or says that trying again may succeed."""
 
     weight = 2 * OUTAGE
 

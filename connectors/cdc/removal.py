@@ -1,0 +1,71 @@
+"""Ends the capture of a source, or deletes what silver has of tables whose capture has ended."""
+
+from collections.abc import Sequence
+
+from connectors.debezium.config import connector_name, publication_name, slot_name
+from connectors.debezium.connect import ConnectClient
+from connectors.errors import ConfigurationError
+from connectors.lake.contract_log import registered_versions
+from connectors.lake.layout import LakeLayout
+from connectors.lake.storage import delete_table, open_table
+from connectors.postgres.connection import connect
+from connectors.postgres.identifiers import TableName
+from connectors.postgres.patterns import select
+from connectors.postgres.replication import drop_publication, drop_slot, published_tables, read_slot
+from connectors.settings import Settings
+
+
+def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
+    """Removes connector, slot and publication; returns what there was of them. The lake and the topics stay.
+
+    Args:
+        settings: The source.
+        dry_run: Only say what would be removed.
+    """
+    source = settings.cdc.source
+    connector, slot, publication = connector_name(source), slot_name(source), publication_name(source)
+    with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
+        found = {
+            f"connector {connector} and its offset": client.config(connector) is not None,
+            f"replication slot {slot}": read_slot(connection, slot) is not None,
+            f"publication {publication}": published_tables(connection, publication) is not None,
+        }
+        removed = [what for what, exists in found.items() if exists]
+        if dry_run:
+            return removed
+        if client.config(connector) is not None:
+            client.stop(connector)
+            client.reset_offset(connector)
+            client.delete(connector)
+        drop_slot(connection, slot)
+        drop_publication(connection, publication)
+    return removed
+
+
+def forget_tables(settings: Settings, patterns: Sequence[str], *, dry_run: bool = True) -> list[TableName]:
+    """Deletes silver of tables that are captured no more; returns which. What bronze has of them stays.
+
+    Args:
+        settings: The lake.
+        patterns: Which, as `schema.table` patterns.
+        dry_run: Only say what would be deleted.
+
+    Raises:
+        ConfigurationError: None is meant, or one that is captured.
+    """
+    layout = LakeLayout.of(settings)
+    versions = registered_versions(layout)
+    meant = select(patterns, versions)
+    captured = [table for table in meant if versions[table].contract.captured]
+    if captured or not meant:
+        what = "is captured" if captured else "is known of"
+        raise ConfigurationError(
+            f"{', '.join(map(str, captured)) or 'no table'} {what}: only tables that are not captured are forgotten",
+            hint="leave it out with LAKEHOUSE_CDC__TABLES='*.*,!schema.table', then run `lakehouse source register`",
+        )
+    there = [table for table in meant if open_table(layout.silver(table)) is not None]
+    if not dry_run:
+        for table in there:
+            for uri in (layout.rebuild(table), layout.trial(table), layout.snapshot(table), layout.silver(table)):
+                delete_table(uri)
+    return there
