@@ -1,7 +1,7 @@
-"""What Prefect does, and tells, by itself when a run or an event calls for it: automations, as code.
+"""Automations as code: what Prefect does when a run ends badly or an event arrives.
 
-Each is known by its name; applying them again changes only what differs. Like a schedule, a new one is off, and later
-stays on or off as it is on the server.
+An automation is identified by its name; applying again changes only what differs. Like a schedule, a new one is off,
+and later stays on or off as it is on the server.
 """
 
 from datetime import timedelta
@@ -20,12 +20,12 @@ DRAIN_MINUTES = 15
 _OURS = [getattr(flows, name).name for name in flows.__all__]
 
 
-def telling(client: SyncPrefectClient, block: str | None) -> ActionTypes:
-    """Returns the action that tells people.
+def notification(client: SyncPrefectClient, block: str | None) -> ActionTypes:
+    """Returns the action that sends a notification.
 
     Args:
         client: The server.
-        block: Prefect's block that does, `type/name`; None: what happened is only among the server's events.
+        block: Prefect block that sends it, `type/name`; None: none is sent, the event is in the server's feed.
 
     Raises:
         ConfigurationError: There is no such block.
@@ -37,21 +37,21 @@ def telling(client: SyncPrefectClient, block: str | None) -> ActionTypes:
         document = client.read_block_document_by_name(name, kind)
     except ObjectNotFound:
         raise ConfigurationError(
-            f"the server has no block {block}", hint="make it in Prefect's user interface, below Blocks"
+            f"the server has no block {block}", hint="create it in Prefect's user interface, under Blocks"
         ) from None
     body = "{{ automation.description }}\n{{ event.resource.name }}\n{{ event.payload }}"
     return SendNotification(block_document_id=document.id, subject="{{ automation.name }}", body=body)
 
 
-def plan_automations(client: SyncPrefectClient, *, pool: str, tell: ActionTypes) -> list[AutomationCore]:
-    """Returns what is to be on the server, where the deployments are already.
+def plan_automations(client: SyncPrefectClient, *, pool: str, notify: ActionTypes) -> list[AutomationCore]:
+    """Returns the automations of a pool, whose deployments are on the server already.
 
     Args:
         client: The server.
-        pool: Name of the deployments.
-        tell: The action that tells people.
+        pool: Name of the work pool.
+        notify: The action that sends a notification.
     """
-    marts = client.read_deployment_by_name(f"build-marts/{pool}").id
+    marts = client.read_deployment_by_name(f"build-marts/marts-{pool}").id
     build = RunDeployment(deployment_id=marts, parameters={"only_if_moved": True})
     return [
         AutomationCore(
@@ -62,7 +62,7 @@ def plan_automations(client: SyncPrefectClient, *, pool: str, tell: ActionTypes)
         ),
         AutomationCore(
             name=f"lakehouse {pool}: drain late",
-            description=f"A drain was due or began, and none was completed within {DRAIN_MINUTES} minutes.",
+            description=f"A drain was due or started, and none completed within {DRAIN_MINUTES} minutes.",
             trigger=EventTrigger(
                 posture=Posture.Proactive,
                 after={"prefect.flow-run.Late", "prefect.flow-run.Running"},
@@ -71,19 +71,19 @@ def plan_automations(client: SyncPrefectClient, *, pool: str, tell: ActionTypes)
                 threshold=1,
                 within=timedelta(minutes=DRAIN_MINUTES),
             ),
-            actions=[tell],
+            actions=[notify],
         ),
         AutomationCore(
             name=f"lakehouse {pool}: tables differ",
-            description="A reconciliation found rows that silver has otherwise than the source.",
+            description="A reconciliation found rows that differ between silver and the source.",
             trigger=_when(TABLES_DIFFER),
-            actions=[tell],
+            actions=[notify],
         ),
         AutomationCore(
             name=f"lakehouse {pool}: flow crashed",
             description="The process of a run died, or its machine.",
             trigger=_when("prefect.flow-run.Crashed", match_related=_of_flows(*_OURS)),
-            actions=[tell],
+            actions=[notify],
         ),
     ]
 
@@ -94,11 +94,11 @@ def apply_automations(
     *,
     turned: Literal["on", "off"] | None = None,
 ) -> list[str]:
-    """Brings the server's automations to the plan; returns the names of those that differed.
+    """Applies a plan to the server; returns the names of automations that differed.
 
     Args:
         client: The server.
-        automations: What is to be.
+        automations: The plan.
         turned: Turns all on or off; None: they stay as they are, new ones are off.
     """
     changed = []
@@ -117,7 +117,7 @@ def apply_automations(
 
 
 def _content(automation: AutomationCore | Automation) -> dict[str, Any]:
-    """What of an automation is to be as planned, without what the server adds."""
+    """What a plan says of an automation, without what the server adds."""
     content = automation.model_dump(mode="json", include={"name", "description", "enabled", "actions"})
     trigger = automation.trigger.model_dump(mode="json", exclude={"id", "type"})
     return content | {"trigger": {key: sorted(v) if isinstance(v, list) else v for key, v in trigger.items()}}

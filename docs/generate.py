@@ -1,18 +1,20 @@
-"""Writes the pages that follow from the code: `.env.example`, and in `docs` settings, commands, events and types.
+"""Writes the pages that follow from the code: `.env.example`, the references in `docs`, the imports in CONTRIBUTING.
 
-`python docs/generate.py` writes them; with `--check` it writes nothing and fails when one is not in step.
+`python docs/generate.py` writes them; with `--check` it writes nothing and fails if one is not in step.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+import grimp
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -56,6 +58,7 @@ def main(*, check: bool) -> int:
         "docs/events.md": events_page(),
         "docs/evolution.md": evolution_page(),
         "docs/types.md": types_page(),
+        "CONTRIBUTING.md": contributing_page((ROOT / "CONTRIBUTING.md").read_text()),
     }
     stale = [path for path, text in pages.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if check:
@@ -75,7 +78,7 @@ def setting_groups() -> Iterator[Group]:
         model = field.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             variable = Variable(f"{prefix}{title}".upper(), _default(field), field.description or "")
-            yield Group(title, "Where the state of this machine is kept.", (variable,))
+            yield Group(title, "State on this machine.", (variable,))
             continue
         variables = tuple(
             Variable(f"{prefix}{title}__{name}".upper(), _default(leaf), leaf.description or "")
@@ -99,7 +102,8 @@ def settings_page(groups: tuple[Group, ...]) -> str:
     lines = [
         "# Settings",
         "",
-        "Read from the environment, then `.env`, then what `lakehouse up` started; first wins.",
+        "To change a setting, set its environment variable or put it into `.env`. The environment wins over `.env`,",
+        "and `.env` over the addresses of what `lakehouse up` started.",
         "Written by `make docs` from `connectors/settings.py`.",
     ]
     for group in groups:
@@ -125,9 +129,9 @@ def events_page() -> str:
     lines = [
         "# Events",
         "",
-        "What can happen at the source and to the stream, and what the lake makes of it.",
-        "What counts as newer: [decision 5](decisions/0005-order-of-changes.md). `op` is Debezium's name.",
-        "Written by `make docs` from `connectors/changes/events.py`; every row is proven by a test.",
+        "To look up what bronze and silver do with anything that happens at the source or to the stream.",
+        "The order of changes: [decision 5](decisions/0005-order-of-changes.md). `op` is Debezium's field.",
+        "Written by `make docs` from `connectors/changes/events.py`; a test proves every row.",
     ]
     for heading, events in EVENTS.items():
         lines += ["", f"## {heading}", "", "| event | arrives as | bronze | silver |", "|---|---|---|---|"]
@@ -136,34 +140,34 @@ def events_page() -> str:
 
 
 def evolution_page() -> str:
-    """The reference of changes of a table's definition."""
+    """The reference of schema evolution."""
     lines = [
-        "# Changes of tables",
+        "# Schema evolution",
         "",
-        "What becomes of a table in the lake when its definition changes at the source. Every drain compares the",
-        "source's catalogue with the contracts in the lake before it merges, whether rows were written or not.",
+        "What happens to a table in the lake when its definition changes at the source. Before it merges, every drain",
+        "compares the source's catalogue with the contracts in the lake, whether rows were written or not.",
         "",
-        "- A change that can't have changed a value that silver has is followed: the table **goes on**.",
-        "- Where the catalogue can't tell, the table **is compared** with its source, exactly, also while it is",
-        "  written to ([decision 11](decisions/0011-changes-that-no-event-carries.md)). Equal: the drain goes on.",
-        "- A table that differs, or whose events can't be read by the new definition, **is paused**: it keeps its last",
-        "  state, its changes are safe in bronze, the others go on, and the run names what to do. `lakehouse resync`",
-        "  resyncs it with its new columns, while capturing goes on, and puts it in place at once. With a key",
-        "  and no more than `LAKEHOUSE_CDC__AUTO_RESYNC_ROWS` rows, a drain does that by itself, and says so.",
+        "- **Followed**: the change can't have changed a value that silver holds. Merging continues.",
+        "- **Compared**: the catalogue alone can't say. The table is compared with its source, exactly, even while it",
+        "  is written to ([decision 11](decisions/0011-changes-that-no-event-carries.md)). Equal: merging continues.",
+        "- **Paused**: the table differs, or its events don't fit the new definition. Silver keeps its last state,",
+        "  changes are safe in bronze, other tables continue, and the run names the command to run. `lakehouse resync`",
+        "  takes a new snapshot with the new columns while capture goes on, and switches to it in one commit. If the",
+        "  table has a primary key and at most `LAKEHOUSE_CDC__AUTO_RESYNC_ROWS` rows, the drain resyncs it by itself.",
         "",
-        "The strictest of a table's changes counts. [alterations.md](alterations.md) goes through PostgreSQL's",
-        "statements, one by one. Written by `make docs` from `connectors/changes/schema_changes.py`; every row is",
-        "proven by a test.",
+        "If a table changed in several ways, the strictest answer counts. [alterations.md](alterations.md) lists",
+        "PostgreSQL's statements one by one. Written by `make docs` from `connectors/changes/schema_changes.py`; a",
+        "test proves every row.",
         "",
-        "A table is captured no more once `LAKEHOUSE_CDC__TABLES` leaves it out (`*.*,!public.log`), or the source has",
-        "dropped or renamed it, and `lakehouse source register` has run. Its silver stays, and can be read, until",
+        "To stop capturing a table, exclude it with `LAKEHOUSE_CDC__TABLES` (`*.*,!public.log`), or drop or rename it",
+        "at the source, and run `lakehouse source register`. Its silver table stays readable until",
         "`lakehouse source forget public.log --yes` deletes it.",
         "",
-        "| change | the table | because |",
+        "| change | answer | effect, or why silver can't follow |",
         "|---|---|---|",
     ]
     rows = POLICIES.values()
-    answers = {"followed": "goes on", "verified": "is compared", "paused": "is paused"}
+    answers = {"followed": "followed", "verified": "compared", "paused": "paused"}
     lines += [f"| {row.kind} | {answers[row.answer]} | {row.effect} |" for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -175,13 +179,13 @@ def types_page() -> str:
     lines = [
         "# Types",
         "",
-        "What becomes of the values of every PostgreSQL type, under the catalogue's names: `bpchar` is `char(n)`.",
-        "A domain is kept as what it is made of. A value that silver can't hold sends its row to quarantine, with the",
-        "reason; of an update, silver keeps the row as it was before. The other rows go on.",
+        "To look up how silver stores the values of a PostgreSQL type, under its name in the catalogue: `bpchar` is",
+        "`char(n)`. A domain is stored as its base type. A row with a value that silver can't hold goes to quarantine",
+        "with the reason; if it was an update, silver keeps the previous row. Other rows are not affected.",
         "Written by `make docs` from `connectors/postgres/types.py`; a test sends values of every captured type",
         "through Debezium.",
         "",
-        "Let Kafka Connect run in UTC, as the local stack does.",
+        "Run Kafka Connect in UTC, as the local stack does.",
         "",
         "## Captured",
         "",
@@ -195,13 +199,52 @@ def types_page() -> str:
         "",
         "## Refused",
         "",
-        "`source check` names such columns, with SQL that makes text of them.",
+        "`source check` names such columns, with SQL that converts them to text.",
         "",
         "| type | why |",
         "|---|---|",
     ]
     lines += [f"| {types} | {refusal.why} |" for refusal, types in _lines(refused)]
     return "\n".join(lines) + "\n"
+
+
+def contributing_page(page: str) -> str:
+    """The page with the picture of the imports renewed, which is between two comments."""
+    begin, end = "<!-- imports: written by `make docs` -->", "<!-- end of imports -->"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{imports_picture()}\n\n{end}{after}"
+
+
+def imports_picture() -> str:
+    """Which package imports which, as a Mermaid graph; an import that a longer path implies is not drawn."""
+    imports = _package_imports()
+    lines = ["```mermaid", "graph TD"]
+    for importer, imported in sorted(imports.items()):
+        implied = {further for name in imported for further in _reachable(imports, name)}
+        lines += [f"    {importer} --> {name}" for name in sorted(imported - implied)]
+    return "\n".join([*lines, "```"])
+
+
+def _package_imports() -> dict[str, set[str]]:
+    graph = grimp.build_graph("connectors", "tasks", "flows", "deployments")
+    found: dict[str, set[str]] = defaultdict(set)
+    for module in graph.modules:
+        for imported in graph.find_modules_directly_imported_by(module):
+            importer, name = _package(module), _package(imported)
+            if importer != name:
+                found[importer].add(name)
+    return found
+
+
+def _package(module: str) -> str:
+    """`connectors.lake.silver.merge` is in `lake`; the other layers are one package each."""
+    layer, *names = module.split(".")
+    return names[0] if layer == "connectors" and names else layer
+
+
+def _reachable(imports: dict[str, set[str]], name: str) -> set[str]:
+    return imports.get(name, set()).union(*(_reachable(imports, further) for further in imports.get(name, set())))
 
 
 _KEPT = {

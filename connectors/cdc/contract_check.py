@@ -124,7 +124,7 @@ def _problem(change: Change, verdict: Verdict | None) -> str:
 def _missed(contract: TableContract, left_out: str | None, other: TablePaused | None) -> TablePaused:
     """Why a table is paused that the publication lacks, whole or in part, and maybe for another reason, too."""
     command = _REGISTER if other is None else f"{_REGISTER} && {other.command}"
-    what = "it was taken from the publication" if left_out is None else f"the publication omits {left_out}"
+    what = "it was removed from the publication" if left_out is None else f"the publication omits {left_out}"
     return table_paused(contract, f"{what}: changes are missed from then on", command=command)
 
 

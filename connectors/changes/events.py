@@ -1,4 +1,4 @@
-"""Every event has a meaning: how it arrives, and what bronze and silver do with it.
+"""Every kind of event: how it arrives, and what bronze and silver do with it.
 
 Debezium's operations are known from here; `docs/events.md` is written from here; a test proves every row.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens at the source or to the stream.
+    """One kind of event at the source or in the stream.
 
     Attributes:
         name: What happens.
@@ -31,20 +31,20 @@ CHANGES = (
     Event(
         "delete",
         "`op` d, the key, or under the full identity the row, in `before`; a tombstone follows",
-        "the row is kept with its last values and marked `_cdc_deleted`; readers' views leave it out",
+        "the row is kept with its last values and marked `_cdc_deleted`; readers' views hide it",
         op="d",
     ),
     Event(
         "snapshot row",
         "`op` r, the row in `after`; first of all, while the source is being registered",
-        "as an insert that is older than whatever was not committed when it was read",
+        "as an insert older than everything not yet committed when it was read",
         op="r",
     ),
     Event(
         "truncate",
         "`op` t, no key, no row",
-        "a low watermark: every row below it is marked deleted with `_cdc_op` t, and nothing older comes back; "
-        "without a key the rows' weights are taken back",
+        "a low watermark: every row below it is soft-deleted with `_cdc_op` t, and nothing older is merged; "
+        "without a primary key, the weights of the rows are reversed",
         op="t",
     ),
     Event(
@@ -55,68 +55,68 @@ CHANGES = (
     Event(
         "delete of an unknown key",
         "`op` d of a row that was never seen",
-        "a deleted row with that key, so that no older change resurrects it",
+        "a soft-deleted row with that key, so that no older change resurrects it",
     ),
     Event(
         "rows of one COPY",
         "`op` c, all with one LSN",
         "as inserts; without a primary key by stream offset",
     ),
-    Event("change that is rolled back", "never", "nothing", bronze="nothing"),
+    Event("rolled-back change", "never", "nothing", bronze="nothing"),
     Event(
-        "transactions that overlap",
-        "transaction by transaction in order of commit, so that LSNs go backwards",
-        "the change that was committed last counts, not the one that was written last",
+        "overlapping transactions",
+        "transaction by transaction in commit order, so that LSNs go backwards",
+        "the change committed last wins, not the one written last",
     ),
 )
 
 KEYS = (
     Event("key of several columns", "a key of several fields", "one row per combination"),
-    Event("key of another type than integer", "as JSON has it: text, a number, base64", "compared as the typed value"),
+    Event("key of a type other than integer", "as JSON has it: text, a number, base64", "compared as the typed value"),
     Event(
         "primary-key change",
         "d of the old key, tombstone, c of the new key, at one LSN",
-        "the old row is marked deleted, the row is there under its new key",
+        "the old row is soft-deleted, the row is there under its new key",
     ),
     Event(
         "key change with an unchanged TOAST value",
-        "the same; the c leaves the value out and names the old key in a header",
+        "the same; the c lacks the value and names the old key in a header",
         "the value is that of the old key at that position",
     ),
     Event(
         "key change A→B→A in one transaction",
         "d A, c B, d B, c A",
-        "the row is there under A with its values, B is marked deleted",
+        "the row is there under A with its values, B is soft-deleted",
     ),
     Event(
         "key change onto an equal numeric key",
         "1.0 becomes 1.00: d and c at one LSN",
-        "the d goes first; an undeclared numeric is text, so 1.0 is marked deleted; 0 and -0 of a float are one row",
+        "the d goes first; an undeclared numeric is text, so 1.0 is soft-deleted; 0 and -0 of a float are one row",
     ),
     Event(
-        "key that is checked at commit",
-        "a deferrable primary key, for a while the same for two rows: c before d",
-        "as a table without key, because the key names no row while a transaction runs",
+        "deferrable primary key",
+        "two rows have the same key for a while: c before d",
+        "as a table without a primary key, because the key identifies no row within a transaction",
     ),
 )
 
 TABLES = (
     Event(
-        "change of a table without key",
-        "no key; the whole old row in `before`, because `source register` asks for the full identity",
-        "a history: each image of a row with weight 1 where it came, -1 where it went; the view adds them up",
+        "change of a table without a primary key",
+        "no key; the whole old row in `before`, because `source register` requires replica identity FULL",
+        "a history: each image of a row with weight 1 when it appears and -1 when it goes; the view sums the weights",
     ),
     Event("replica identity default", "`before` of a delete holds the key alone", "a deleted row keeps its values"),
     Event("replica identity full", "`before` and `after` are complete", "there are no unchanged TOAST values"),
     Event("replica identity using index", "the index's columns are the message's key", "they are the key"),
     Event(
         "partitioned table",
-        "under the name of the table, from whatever partition; a row that moves is d and c",
+        "under the name of the parent; a row that moves to another partition is d and c",
         "one table; TRUNCATE, ATTACH, DETACH and DROP of a single partition do not arrive: `source check` warns",
     ),
     Event(
         "generated column",
-        "a stored one as any other column (before PostgreSQL 18 not at all), a virtual one never",
+        "a stored one like any column (before PostgreSQL 18 not at all), a virtual one never",
         "a column like any other, or none",
     ),
 )
@@ -125,27 +125,27 @@ SNAPSHOTS = (
     Event(
         "incremental-snapshot row",
         "`op` r without an LSN, between changes",
-        "brings back what was lost; never replaces a change that was committed after it was read",
+        "restores what was lost; never replaces a change committed after it was read",
     ),
     Event(
         "blocking re-snapshot while transactions are open",
         "`op` r of the rows as they were before those transactions, then their changes with smaller LSNs",
-        "the changes count, because a snapshot row stands before everything that was committed after it",
+        "the changes win, because a snapshot row is older than everything committed after it",
     ),
     Event(
         "table resynced",
-        "`op` r with the header `lakehouse.after`: behind which marker it was read",
-        "takes the place of what was committed before that marker; what was committed after it counts more",
+        "`op` r with the header `lakehouse.after`: the marker behind which it was read",
+        "replaces what was committed before that marker; what was committed after it wins",
     ),
     Event(
         "snapshot restarted",
-        "`op` r of a snapshot that was interrupted, then `op` r of all rows with a greater LSN",
-        "the later one counts; rows that only the first one saw are marked deleted",
+        "`op` r of an interrupted snapshot, then `op` r of all rows with a greater LSN",
+        "the later one wins; rows that only the first one saw are soft-deleted",
     ),
     Event(
-        "new epoch",
+        "new slot epoch",
         "a greater number in the header `lakehouse.epoch`, then `op` r of all rows: the slot was recreated",
-        "counts more than all before, whatever the LSNs; rows that the new snapshot did not see are marked deleted",
+        "wins over everything before, whatever the LSNs; rows that the new snapshot did not see are soft-deleted",
     ),
 )
 
@@ -154,12 +154,12 @@ MESSAGES = (
     Event(
         "logical message",
         "`op` m in topic `<source>.message` if it has our prefix, a marker; others never",
-        "nothing; a drain knows by a marker that all that was committed before it has arrived",
+        "nothing; a marker shows a drain that everything committed before it has arrived",
     ),
     Event(
         "heartbeat",
         "in topic `__debezium-heartbeat.<source>`, which is not read",
-        "nothing; it lets an idle slot release the log",
+        "nothing; it lets an idle slot release WAL",
         bronze="nothing",
     ),
     Event(
@@ -174,9 +174,9 @@ MESSAGES = (
         "as the payload alone",
     ),
     Event(
-        "message that can't be read",
+        "unreadable message",
         "no JSON, an unknown `op`, no epoch, a value that does not fit its type",
-        "nothing; it is in quarantine with the reason, the others go on",
+        "nothing; it goes to quarantine with the reason",
     ),
 )
 
@@ -184,7 +184,7 @@ STREAM = (
     Event(
         "event sent twice",
         "the same event at a later offset, with the same position",
-        "the second is ignored; without a key it counts twice, which exactly-once Connect prevents",
+        "the second is ignored; without a primary key it counts twice, which exactly-once Connect prevents",
         bronze="keeps both messages",
     ),
     Event(
@@ -200,13 +200,13 @@ STREAM = (
     Event(
         "recreated topic",
         "a topic of the same name with another id",
-        "nothing until `source remove` and `source register` have begun a new epoch",
+        "nothing until `source remove` and `source register` begin a new slot epoch",
         bronze="the drain stops with `PositionLost`",
     ),
     Event(
         "position below the stream's earliest",
-        "messages that were removed before they were read",
-        "as of a recreated topic",
+        "messages that expired before they were read",
+        "as for a recreated topic",
         bronze="the drain stops with `PositionLost`",
     ),
 )

@@ -1,4 +1,4 @@
-"""What becomes of a table in the lake when its definition changes at the source.
+"""Schema evolution: what happens to a silver table when its definition changes at the source.
 
 A change is followed where silver's rows stay right without reading the source again. Where the catalogue can't
 say, the rows are first compared with the source. Any other change pauses the table, and only it, until a resync.
@@ -21,7 +21,7 @@ FILLABLE = frozenset(
     {"int2", "int4", "int8", "bool", "float4", "float8", "numeric", "date", "timestamp", "timestamptz"}
     | {"text", "varchar", "bpchar", "name", "uuid", "enum", "json", "jsonb"}
 )
-"""Types of which a constant that PostgreSQL writes is read as a value that arrives in the stream."""
+"""Types whose constants, as PostgreSQL writes them, read like values in the stream."""
 
 # Years 1 to 9999, as the rules of these types have it; infinity is none.
 _MOMENTS = ("date", "timestamp", "timestamptz")
@@ -35,13 +35,13 @@ _MOMENT = re.compile(r"(?!0000)[0-9]{4}-[^B]*")
 
 @dataclass(frozen=True)
 class Policy:
-    """What is done about one kind of change.
+    """The answer to one kind of change.
 
     Attributes:
         kind: Name of the change.
-        answer: Silver follows by itself; or it does so once its rows were compared with the source's; or the table is
-            paused until it is resynced.
-        effect: What that means for silver's rows, or why it can't follow.
+        answer: `followed`: silver follows; `verified`: it does after a comparison with the source; `paused`: the
+            table is paused until a resync.
+        effect: What it means for the rows of silver, or why silver can't follow.
     """
 
     kind: str
@@ -52,65 +52,65 @@ class Policy:
 POLICIES = {
     policy.kind: policy
     for policy in (
-        Policy("column added", "followed", "the column is added; rows from before have NULL"),
-        Policy("column added with a constant", "followed", "the column is added; rows from before get the constant"),
+        Policy("column added", "followed", "silver gets the column; older rows have NULL"),
+        Policy("column added with a constant", "followed", "silver gets the column; older rows get the constant"),
         Policy(
-            "column added with values of their own",
+            "column added with a value per row",
             "paused",
-            "rows from before hold a constant that silver can't hold, or of a type like bytea, or another one in each "
+            "older rows hold a constant that silver can't hold, or of a type like bytea, or another one in each "
             "partition",
         ),
         Policy(
             "column name taken",
             "paused",
-            "it differs only in letter case from one that silver has, or begins like ours: readers can't tell which. "
-            "Rename it at the source first",
+            "it differs only in letter case from a column of silver, or begins with `_cdc_`. Rename it at the "
+            "source first",
         ),
         Policy(
             "column dropped",
             "followed",
-            "the column stays, with NULL in every row that is written from then on; without a key, readers see "
-            "NULL in all rows",
+            "the column stays, with NULL in rows written from then on; without a primary key, readers see NULL in all "
+            "rows",
         ),
-        Policy("column came and went", "verified", "events may have it, and rows that were written meanwhile"),
-        Policy("column renamed", "paused", "no event says so; to go on, values of the old name would have to move"),
+        Policy("column came and went", "verified", "events may carry it, and rows were maybe written meanwhile"),
+        Policy("column renamed", "paused", "no event says so, and values of the old name would have to move"),
         Policy("column recreated", "paused", "its old values are gone at the source, and no event says so"),
-        Policy("type changed, read as before", "followed", "nothing: the values arrive and are kept as they were"),
+        Policy("type changed, read as before", "followed", "none: values arrive and are stored as before"),
         Policy(
-            "type changed, maybe written otherwise",
+            "type changed, maybe written differently",
             "verified",
-            "the values that were there may read otherwise from then on, as a cidr does that became an inet",
+            "stored values may read differently from then on, like a cidr that became an inet",
         ),
-        Policy("type changed", "paused", "values of the old and of the new type look alike in the stream"),
-        Policy("NOT NULL set or dropped", "followed", "nothing: any column of silver may be NULL"),
-        Policy("default set or dropped", "followed", "nothing: rows that are written have their values in the stream"),
-        Policy("enum value added", "followed", "nothing: enums are text"),
+        Policy("type changed", "paused", "values of the old and the new type look alike in the stream"),
+        Policy("NOT NULL set or dropped", "followed", "none: every column of silver is nullable"),
+        Policy("default set or dropped", "followed", "none: written rows have their values in the stream"),
+        Policy("enum value added", "followed", "none: enums are text"),
         Policy(
             "type altered", "verified", "a label of an enum, or an attribute of a composite type, changed in all rows"
         ),
-        Policy("key changed", "paused", "rows are identified in another way from then on"),
+        Policy("key changed", "paused", "rows are identified differently from then on"),
         Policy("replica identity changed", "verified", "the key stays; unchanged TOAST values may be unknown"),
         Policy(
             "table rewritten",
             "verified",
             "VACUUM FULL changes no value, ALTER TYPE or SET EXPRESSION may change all of them, and no event says so",
         ),
-        Policy("partition made", "followed", "nothing: it was empty, and its rows arrive as they are written"),
+        Policy("partition created", "followed", "none: it was empty, and its rows arrive as they are written"),
         Policy("partition attached or detached", "verified", "its rows came or went with it, and no event says so"),
-        Policy("publication altered", "verified", "changes may have been missed until it was as before"),
+        Policy("publication altered", "verified", "changes may have been missed until it was restored"),
         Policy(
             "definition touched",
             "verified",
-            "it, or a column or key of it, was renamed or altered, and maybe back again: what was written between may "
+            "the table, a column or the key was renamed or altered, and maybe reverted: what was written between may "
             "have gone elsewhere",
         ),
         Policy("table recreated", "paused", "no event says that the rows of the old table are gone"),
-        Policy("table dropped", "followed", "the table stays as it was; nothing arrives any more"),
+        Policy("table dropped", "followed", "silver stays as it was; no more changes arrive"),
         Policy(
             "table renamed",
             "paused",
             "its changes are missed from then on; `lakehouse source register` captures it under its new name, and the "
-            "silver of its old one stays",
+            "silver table of the old name stays",
         ),
         Policy(
             "table that stops Debezium",
@@ -121,10 +121,10 @@ POLICIES = {
         Policy(
             "partition without identity",
             "paused",
-            "updates and deletes of it fail, or do not say which row they are of",
+            "its updates and deletes fail, or don't say which row they are of",
         ),
-        Policy("table taken from the publication", "paused", "changes are missed from then on"),
-        Policy("table added", "followed", "`lakehouse source register` captures it and reads the rows that are there"),
+        Policy("table removed from the publication", "paused", "changes are missed from then on"),
+        Policy("table added", "followed", "`lakehouse source register` captures it and takes a snapshot of its rows"),
     )
 }
 
@@ -269,7 +269,7 @@ def _of_members(old: TableContract, was: Fingerprint, now: Fingerprint) -> Itera
     elif added:
         # Without a key, it may have lacked the full identity for a while, and its deletes said too little.
         born = old.key and all(member.born for member in added)
-        yield Difference("partition made" if born else "partition attached or detached", "")
+        yield Difference("partition created" if born else "partition attached or detached", "")
 
 
 def _of_types(was: Fingerprint, now: Fingerprint) -> Iterator[Difference]:
@@ -295,12 +295,12 @@ def _kind_of_type_change(old: ColumnContract, new: ColumnContract) -> str:
     if rule_for(old) is None or rule_for(old) != rule_for(new):
         return "type changed"
     alike = old.type_name == new.type_name or {old.type_name, new.type_name} <= _TEXTS
-    return "type changed, read as before" if alike else "type changed, maybe written otherwise"
+    return "type changed, read as before" if alike else "type changed, maybe written differently"
 
 
 def _kind_of_added(column: ColumnContract, gone: set[str]) -> str:
     if column.name in gone:
         return "column recreated"
     if not column.fill_known or (column.fill is not None and not is_fillable(column)):
-        return "column added with values of their own"
+        return "column added with a value per row"
     return "column added" if column.fill is None else "column added with a constant"

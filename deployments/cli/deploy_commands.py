@@ -71,7 +71,7 @@ def deploy(
     Example: lakehouse deploy --pool local --dry-run
     """
     # Imported here: Prefect takes seconds, and few commands need it.
-    from deployments.automations import apply_automations, plan_automations, telling  # noqa: PLC0415
+    from deployments.automations import apply_automations, notification, plan_automations  # noqa: PLC0415
     from deployments.choices import parameter_choices  # noqa: PLC0415
     from deployments.deploy import apply_changes, code_version, plan_changes  # noqa: PLC0415
     from deployments.validate import load_deployments  # noqa: PLC0415
@@ -87,11 +87,11 @@ def deploy(
             schedules=schedules,
             choices=parameter_choices(settings),
         )
-        tell = telling(client, settings.prefect.notify_block)
+        notify = notification(client, settings.prefect.notify_block)
         automated = []
         if not dry_run:
             apply_changes(client, changes)
-            automations = plan_automations(client, pool=target.name, tell=tell)
+            automations = plan_automations(client, pool=target.name, notify=notify)
             automated = apply_automations(client, automations, turned=schedules)
         for change in changes:
             _show(change)

@@ -2,7 +2,7 @@ from tests.cases.case import Case
 
 
 class DeferrableKey(Case):
-    event = "key that is checked at commit"
+    event = "deferrable primary key"
     ddl = """
         CREATE TABLE deferrable_key (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, note text);
         ALTER TABLE deferrable_key REPLICA IDENTITY FULL;

@@ -27,7 +27,7 @@ KEYS = [
 
 
 class KeyTypes(Case):
-    event = "key of another type than integer"
+    event = "key of a type other than integer"
     ddl = (
         f"CREATE TABLE key_types ({', '.join(f'{c} {kind}' for c, kind in zip(COLUMNS, VALUES, strict=True))}, "
         f"note text, PRIMARY KEY ({', '.join(COLUMNS)}))"

@@ -4,7 +4,7 @@ from tests.cases.case import Case, second_connection
 
 
 class OverlappingTransactions(Case):
-    event = "transactions that overlap"
+    event = "overlapping transactions"
     ddl = "CREATE TABLE overlapping_transactions (id int PRIMARY KEY, note text)"
     before = "INSERT INTO overlapping_transactions SELECT i, 'before' FROM generate_series(1, 5) i"
 

@@ -2,7 +2,7 @@ from tests.cases.case import Case
 
 
 class RolledBack(Case):
-    event = "change that is rolled back"
+    event = "rolled-back change"
     ddl = "CREATE TABLE rolled_back (id int PRIMARY KEY, note text)"
     before = "INSERT INTO rolled_back SELECT i, 'before' FROM generate_series(1, 9) i"
 

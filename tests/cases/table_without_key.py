@@ -2,7 +2,7 @@ from tests.cases.case import Case
 
 
 class TableWithoutKey(Case):
-    event = "change of a table without key"
+    event = "change of a table without a primary key"
     ddl = "CREATE TABLE table_without_key (note text); ALTER TABLE table_without_key REPLICA IDENTITY FULL"
     before = "INSERT INTO table_without_key VALUES ('twice'), ('twice'), (NULL)"
 

@@ -141,7 +141,22 @@ def check_console(code: str) -> None:
         check_command(words)
 
 
-CHECKS = {"sh": check_sh, "console": check_console, "python": check_python, "sql": check_sql}
+def check_mermaid(code: str) -> None:
+    edges = [line.split(" --> ") for line in code.splitlines()[1:]]
+    packages = {name.strip() for edge in edges for name in edge}
+    assert packages
+    for name in packages:
+        places = [ROOT / name, ROOT / "connectors" / name, ROOT / "connectors" / f"{name}.py"]
+        assert any(place.exists() for place in places), f"no such package: {name}"
+
+
+CHECKS = {
+    "sh": check_sh,
+    "console": check_console,
+    "python": check_python,
+    "sql": check_sql,
+    "mermaid": check_mermaid,
+}
 
 
 @pytest.mark.parametrize("block", list(blocks()), ids=str)

@@ -53,3 +53,9 @@ def test_env_example_states_the_defaults(tmp_path: Path, monkeypatch: pytest.Mon
     stated, default = Settings(_env_file="example.env"), Settings(_env_file=None)
     assert stated.model_copy(update={"lake": default.lake}) == default
     assert Path(stated.lake.root).absolute() == Path(default.lake.root)
+
+
+def test_files_that_contributing_names_are_there() -> None:
+    named = re.findall(r"`([\w/]+\.(?:py|yaml|yml))`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []

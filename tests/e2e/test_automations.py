@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from connectors.cdc.reports import MergeReport
 from connectors.errors import ConfigurationError
 from connectors.postgres.identifiers import TableName
-from deployments.automations import apply_automations, plan_automations, telling
+from deployments.automations import apply_automations, notification, plan_automations
 from tasks.events import emit_moved
 
 
@@ -27,7 +27,7 @@ def builds(client):
 
 
 def test_applying_automations_again_changes_nothing(client):
-    planned = plan_automations(client, pool="local", tell=DoNothing())
+    planned = plan_automations(client, pool="local", notify=DoNothing())
     apply_automations(client, planned)
     assert apply_automations(client, planned) == []
     assert len(apply_automations(client, planned, turned="on")) == len(planned)
@@ -39,11 +39,11 @@ def test_applying_automations_again_changes_nothing(client):
 
 def test_missing_block_is_an_error(client):
     with pytest.raises(ConfigurationError, match="the server has no block slack-webhook/nobody"):
-        telling(client, "slack-webhook/nobody")
+        notification(client, "slack-webhook/nobody")
 
 
 def test_marts_are_built_when_rows_have_moved(client):
-    [moved, *_] = plan_automations(client, pool="local", tell=DoNothing())
+    [moved, *_] = plan_automations(client, pool="local", notify=DoNothing())
     before = {run.id for run in builds(client)}
     apply_automations(client, [moved], turned="on")
     try:

@@ -33,7 +33,7 @@ from tests.services import fresh_database, fresh_settings
 CHANGES = {
     "column added": "ALTER TABLE {0} ADD COLUMN added int",
     "column added with a constant": "ALTER TABLE {0} ADD COLUMN added numeric(6, 2) NOT NULL DEFAULT 1.5",
-    "column added with values of their own": "ALTER TABLE {0} ADD COLUMN added bytea DEFAULT '\\x01'",
+    "column added with a value per row": "ALTER TABLE {0} ADD COLUMN added bytea DEFAULT '\\x01'",
     "column dropped": "ALTER TABLE {0} DROP COLUMN name",
     "column renamed": "ALTER TABLE {0} RENAME COLUMN name TO title",
     "column recreated": "ALTER TABLE {0} DROP COLUMN name, ADD COLUMN name text DEFAULT 'anew'",
@@ -46,7 +46,7 @@ CHANGES = {
     "key changed": "ALTER TABLE {0} DROP CONSTRAINT {0}_pkey, ADD PRIMARY KEY (n)",
     "table recreated": "DROP TABLE {0}; CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3))",
     "table dropped": "DROP TABLE {0}",
-    "table taken from the publication": "ALTER PUBLICATION {publication} DROP TABLE {0}",
+    "table removed from the publication": "ALTER PUBLICATION {publication} DROP TABLE {0}",
 }
 TABLES = {kind: TableName("public", f"t{n}") for n, kind in enumerate(CHANGES)}
 ADDED = TableName("public", "added")
@@ -54,7 +54,7 @@ CREATE = """
 CREATE TABLE {0} (id int PRIMARY KEY, n int, name text, at timestamp(3), mood mood DEFAULT 'fine');
 INSERT INTO {0} SELECT n, n, 'name ' || n, '2026-01-02 03:04:05.678' FROM generate_series(1, 6) n;
 """
-GONE = {"table recreated", "table dropped", "table taken from the publication"}
+GONE = {"table recreated", "table dropped", "table removed from the publication"}
 
 
 MERGES = {
@@ -111,7 +111,7 @@ PAUSED = [kind for kind in CHANGES if POLICIES[kind].answer == "paused"]
 def test_every_kind_of_change_has_a_case():
     verified = {kind for kind, policy in POLICIES.items() if policy.answer == "verified"}
     # In test_definitions, test_capture_ends, test_left_out.
-    elsewhere = {"partition made", "partition without identity", "table renamed", "table that stops Debezium"}
+    elsewhere = {"partition created", "partition without identity", "table renamed", "table that stops Debezium"}
     assert {*FOLLOWED, *PAUSED, "table added", *elsewhere} == set(POLICIES) - verified
 
 

@@ -47,7 +47,7 @@ UNSEEN = {
     "type altered": (printed(types={**PRINT.types, "16400/e": ("650 fine", "720 low")}), ""),
     "table rewritten": (printed(members=members(file=16999)), ""),
     "replica identity changed": (printed(members=members(identity="f")), "of a partition"),
-    "partition made": (printed(members=(*PRINT.members, Member(16502, 16502, "d", 720))), ""),
+    "partition created": (printed(members=(*PRINT.members, Member(16502, 16502, "d", 720))), ""),
     "partition attached or detached": (printed(members=members(attached=720)), ""),
     "publication altered": (printed(publication="16600/720/16601/710"), ""),
     "column came and went": (printed(width=4), ""),
@@ -57,13 +57,13 @@ UNSEEN = {
 CASES = {
     "column added": (table(ID, NAME, AT, NEW), "new"),
     "column added with a constant": (table(ID, NAME, AT, changed(NEW, fill="7")), "new"),
-    "column added with values of their own": (table(ID, NAME, AT, changed(NEW, fill_known=False)), "new"),
+    "column added with a value per row": (table(ID, NAME, AT, changed(NEW, fill_known=False)), "new"),
     "column name taken": (table(ID, NAME, AT, changed(NEW, name="Name")), "Name"),
     "column dropped": (table(ID, AT), "name"),
     "column renamed": (table(ID, changed(NAME, name="title"), AT), "name -> title"),
     "column recreated": (table(ID, changed(NAME, number=9), AT), "name"),
     "type changed, read as before": (table(ID, changed(NAME, type_name="text"), AT), "name"),
-    "type changed, maybe written otherwise": (table(changed(ID, type_name="int8"), NAME, AT), "id"),
+    "type changed, maybe written differently": (table(changed(ID, type_name="int8"), NAME, AT), "id"),
     "type changed": (table(ID, NAME, changed(AT, precision=6)), "at"),
     "NOT NULL set or dropped": (table(ID, changed(NAME, nullable=False), AT), "name"),
     "key changed": (table(key=("name",)), "id -> name"),
@@ -86,7 +86,7 @@ def test_change_that_only_the_fingerprint_tells_is_told_by_name(kind):
 
 
 def test_every_kind_that_a_catalogue_tells_has_a_case():
-    told_otherwise = {"table dropped", "table taken from the publication", "table added", "table renamed"}
+    told_otherwise = {"table dropped", "table removed from the publication", "table added", "table renamed"}
     told_otherwise |= {"table that stops Debezium", "partition without identity"}
     assert {*CASES, *UNSEEN} | told_otherwise == set(POLICIES)
 

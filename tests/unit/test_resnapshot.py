@@ -122,7 +122,7 @@ def test_nothing_is_merged_before_all_rows_are_there(lake):
 
 
 def test_rows_that_were_gone_when_the_table_was_read_leave_silver(lake):
-    """The table was captured before, taken from the publication, and added again."""
+    """The table was captured before, removed from the publication, and added again."""
     SilverTable(lake.layout, KEYED, placeholder=PLACEHOLDER)
     before = Lake(lake.layout.root)
     before.receive(event("c", row(7, "gone", "x"), lsn=50, prev=45)).merge()
