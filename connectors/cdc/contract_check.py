@@ -101,11 +101,11 @@ def check_contracts(settings: Settings) -> ContractCheck:
     of_no_use = {t for t, change in changed.items() if change.answer == "paused" and not settings.cdc.auto_resync_rows}
     waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
     moved = {c.table: _renamed(c, renamed[c.oid]) for c in gone if c.oid in renamed}
-    uncured = {table.contract.table: _until_cured(table, found[0]) for table in tables if (found := _to_cure(table))}
+    unfixed = {table.contract.table: _until_fixed(table, found[0]) for table in tables if (found := _to_fix(table))}
     return ContractCheck(
         up_to_batch=batch,
         followed=followed,
-        paused={**unread, **unsafe, **missed, **moved, **uncured},
+        paused={**unread, **unsafe, **missed, **moved, **unfixed},
         changed={table: changed[table] for table in sorted(waiting)},
         dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
     )
@@ -132,19 +132,19 @@ def _renamed(contract: TableContract, now: TableName) -> TablePaused:
     return table_paused(contract, f"it was renamed to {now}: changes are missed from then on", command=_REGISTER)
 
 
-def _to_cure(table: CatalogTable) -> list[Finding]:
+def _to_fix(table: CatalogTable) -> list[Finding]:
     """What only the source can put right: a partition without identity, a table that others inherit from."""
-    return [*(f for f in identity_findings(table) if f.severity == "error"), *stopping_findings(table)]
+    return [*(f for f in identity_findings(table) if f.severity == "blocker"), *stopping_findings(table)]
 
 
-def _until_cured(table: CatalogTable, finding: Finding) -> TablePaused:
+def _until_fixed(table: CatalogTable, finding: Finding) -> TablePaused:
     name = table.contract.table
     problem = f"{finding.subject.removeprefix(f'{name}.').removeprefix(str(name))} {finding.problem}".strip()
     return TablePaused(
         f"{name}: {problem}",
-        hint=f"`{finding.cure}`; then `{_REGISTER}`: until then it is paused at its last state",
+        hint=f"`{finding.fix}`; then `{_REGISTER}`: until then it is paused at its last state",
         table=name,
-        command=f"{finding.cure} then: {_REGISTER}",
+        command=f"{finding.fix} then: {_REGISTER}",
     )
 
 

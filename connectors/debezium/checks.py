@@ -32,15 +32,15 @@ def stopping_findings(table: CatalogTable) -> list[Finding]:
 
 def _name_findings(contract: TableContract) -> list[Finding]:
     quoted = contract.table.quoted
-    cures = [
+    fixes = [
         (contract.schema_name, f"ALTER SCHEMA {quote_identifier(contract.schema_name)} RENAME TO ...;"),
         (contract.table_name, f"ALTER TABLE {quoted} RENAME TO ...;"),
         *((c.name, f"ALTER TABLE {quoted} RENAME {quote_identifier(c.name)} TO ...;") for c in contract.columns),
     ]
     problem = "begins or ends with a quotation mark, which Debezium takes for quoting: it would not be read"
     return [
-        Finding("error", f"{contract.table}: {name}", problem, f"{cure} -- or leave the table out")
-        for name, cure in cures
+        Finding("blocker", f"{contract.table}: {name}", problem, f"{fix} -- or leave the table out")
+        for name, fix in fixes
         if _taken_for_quoted(name)
     ]
 
@@ -56,7 +56,7 @@ def _topic_findings(source: str, contracts: Iterable[TableContract]) -> list[Fin
         topics[topic_name(source, contract.table)].append(contract.table)
     return [
         Finding(
-            "error",
+            "blocker",
             " and ".join(map(str, tables)),
             f"would share the topic {topic}, as Kafka's names have no other characters",
             f"ALTER TABLE {tables[-1].quoted} RENAME TO ...; -- or leave one out of LAKEHOUSE_CDC__TABLES",
@@ -72,7 +72,7 @@ def _unchanged_findings(contract: TableContract) -> list[Finding]:
     quoted = contract.table.quoted
     return [
         Finding(
-            "error",
+            "blocker",
             f"{contract.table}.{column.name}",
             f"is {_described(column)}: Debezium can't write a large value that an update leaves alone",
             f"ALTER TABLE {quoted} REPLICA IDENTITY FULL; -- or, where all values are small: "
@@ -92,14 +92,14 @@ def _date_findings(contract: TableContract) -> list[Finding]:
     if not dated or "," not in "".join(contract.table):
         return []
     problem = "has dates, and a comma in its name: Debezium would read dates of before year 1 as later ones"
-    cure = f"ALTER TABLE {contract.table.quoted} RENAME TO ...; -- or leave it out of LAKEHOUSE_CDC__TABLES"
-    return [Finding("error", str(contract.table), problem, cure)]
+    fix = f"ALTER TABLE {contract.table.quoted} RENAME TO ...; -- or leave it out of LAKEHOUSE_CDC__TABLES"
+    return [Finding("blocker", str(contract.table), problem, fix)]
 
 
 def _array_findings(table: CatalogTable) -> list[Finding]:
     return [
         Finding(
-            "error",
+            "blocker",
             f"{table.contract.table}.{name}",
             "is an array of several dimensions: Debezium can't write what is inside",
             f"ALTER TABLE {table.contract.table.quoted} ALTER COLUMN {quote_identifier(name)} TYPE jsonb "

@@ -192,7 +192,7 @@ class ConnectClient:
             if heed_failure and status is not None and status.failure is not None:
                 raise SourceNotReady(
                     f"connector {name} failed: {status.failure}",
-                    hint="cure the cause, then run `lakehouse source register` again, which restarts the connector",
+                    hint="fix the cause, then run `lakehouse source register` again, which restarts the connector",
                 )
             return status if status is not None and done(status) else None
 

@@ -1,5 +1,6 @@
 """One DuckDB connection in which all of the lake can be queried and nothing changed."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,25 +8,28 @@ import duckdb
 
 from connectors.errors import ConfigurationError
 from connectors.lake.gold import gold_file
+from connectors.lake.layout import LakeLayout
+from connectors.lake.log_views import register_log_views
 from connectors.lake.storage import duckdb_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 from connectors.settings import Settings
 
-_HINT = (
-    "A single SELECT is taken. What there is to read:"
-    ' lakehouse query "select table_schema, table_name from information_schema.tables"'
-)
+_HINT = "run one SELECT; `lakehouse query 'show tables'` lists what there is to read"
+_SHOW_TABLES = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
+_TABLES = """SELECT table_schema AS schema, table_name AS name FROM information_schema.tables
+WHERE table_schema NOT IN ('main', 'information_schema') AND table_type <> 'LOCAL TEMPORARY' ORDER BY ALL"""
 
 
 @contextmanager
 def open_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens DuckDB with silver's views in schema `silver`, pinned now, and gold's schemas if it was ever built.
+    """Opens DuckDB with views of silver, bronze and quarantine, pinned now, and gold's schemas if it was ever built.
 
     A dbt run that goes on meanwhile is neither seen nor disturbed.
     """
     with duckdb_connection(settings.lake.root) as connection:
         register_views(connection, pin_silver(settings.lake.root, settings.cdc.source))
+        register_log_views(connection, LakeLayout.of(settings))
         gold = gold_file(settings)
         if gold.exists():
             connection.execute(f"ATTACH {quote_literal(str(gold))} AS gold (READ_ONLY)")
@@ -37,7 +41,7 @@ def open_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def query_lake(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyRelation]:
-    """Runs one statement that only reads; its rows can be fetched within the `with` block.
+    """Runs one SELECT, or `show tables`; its rows can be fetched within the `with` block.
 
     Raises:
         ConfigurationError: DuckDB can't run the statement, or it would write.
@@ -45,7 +49,7 @@ def query_lake(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyRelation
     with open_reader(settings) as connection:
         try:
             # The table function takes a single SELECT; within another one, that can't hold a clause which writes.
-            yield connection.sql("FROM query(?)", params=[sql])
+            yield connection.sql("FROM query(?)", params=[_TABLES if _SHOW_TABLES.fullmatch(sql) else sql])
         except duckdb.DatabaseError as error:
             message, *_ = str(error).split("\n\nLINE 1:")  # of our own statement, not of the user's
             raise ConfigurationError(message, hint=_HINT) from error

@@ -23,6 +23,20 @@ class LakeFiles(S3FileSystem):  # type: ignore[misc] # it comes without types
         return self._found[path]
 
 
+def folders(uri: str) -> list[str]:
+    """Returns the names of the folders right below an address, sorted.
+
+    Raises:
+        OSError: S3 refused, or did not answer.
+    """
+    files = LakeFiles()
+    try:
+        found = files.ls(uri, detail=True) if files.exists(uri) else []
+    except S3_RETRYABLE_ERRORS as error:
+        raise OSError(str(error)) from error
+    return sorted(entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "directory")
+
+
 def remove(uri: str) -> None:
     """Removes everything below an address, if there is anything.
 

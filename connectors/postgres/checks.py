@@ -1,4 +1,4 @@
-"""What keeps a database from being captured safely: each finding with the SQL that cures it."""
+"""The preflight check of a database: blockers and warnings, each with its fix."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from connectors.postgres.patterns import is_exception, matches
 from connectors.postgres.replication import SlotState
 from connectors.postgres.types import refusal_of, sql_name
 
-Severity = Literal["error", "warning"]
+Severity = Literal["blocker", "warning"]
 
 OLDEST_VERSION = 140000
 RESERVED_PREFIX = "_cdc_"
@@ -40,19 +40,19 @@ _SERVER = """
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about the source that is wrong or worth knowing.
+    """A blocker or warning of the preflight check.
 
     Attributes:
-        severity: An error keeps the source from being registered; a warning does not.
+        severity: A blocker keeps the source from being registered; a warning does not.
         subject: What it is about: a table, a column, a setting.
-        problem: What is the case, and what would come of it.
-        cure: SQL to run, or a setting of ours to change.
+        problem: What is wrong, and what would happen.
+        fix: SQL to run, or a setting of ours to change.
     """
 
     severity: Severity
     subject: str
     problem: str
-    cure: str
+    fix: str
 
 
 def check_server(connection: Connection, slot: SlotState | None) -> list[Finding]:
@@ -67,35 +67,35 @@ def _server_findings(facts: dict[str, Any]) -> list[Finding]:
     findings = []
     if facts["version"] < OLDEST_VERSION:
         problem = f"is {facts['version_text']}, which does not put messages into its change stream; 14 does"
-        findings.append(Finding("error", "server version", problem, "upgrade the server to PostgreSQL 14 or newer"))
+        findings.append(Finding("blocker", "server version", problem, "upgrade the server to PostgreSQL 14 or newer"))
     if facts["wal_level"] != "logical":
-        cure = "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server"
+        fix = "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server"
         problem = f"is {facts['wal_level']!r}: the log does not hold row changes"
-        findings.append(Finding("error", "wal_level", problem, cure))
+        findings.append(Finding("blocker", "wal_level", problem, fix))
     if facts["standby"]:
         problem = "is a standby, where no publication can be made"
-        findings.append(Finding("error", "server", problem, "point LAKEHOUSE_POSTGRES__HOST at the primary"))
+        findings.append(Finding("blocker", "server", problem, "point LAKEHOUSE_POSTGRES__HOST at the primary"))
     return findings
 
 
 def _capacity_findings(facts: dict[str, Any], slot: SlotState | None) -> list[Finding]:
     findings = []
     if slot is None and facts["free_slots"] < 1:
-        cure = f"ALTER SYSTEM SET max_replication_slots = {facts['max_slots'] + 5}; -- then restart the server"
+        fix = f"ALTER SYSTEM SET max_replication_slots = {facts['max_slots'] + 5}; -- then restart the server"
         problem = f"is {facts['max_slots']}, all slots are taken, and one more is needed"
-        findings.append(Finding("error", "max_replication_slots", problem, cure))
+        findings.append(Finding("blocker", "max_replication_slots", problem, fix))
     if (slot is None or not slot.active) and facts["free_senders"] < 1:
-        cure = f"ALTER SYSTEM SET max_wal_senders = {facts['max_senders'] + 5}; -- then restart the server"
+        fix = f"ALTER SYSTEM SET max_wal_senders = {facts['max_senders'] + 5}; -- then restart the server"
         problem = f"is {facts['max_senders']}, all senders are busy, and one more is needed"
-        findings.append(Finding("error", "max_wal_senders", problem, cure))
+        findings.append(Finding("blocker", "max_wal_senders", problem, fix))
     if slot is not None and slot.wal_status == "lost":
         problem = "has lost log that it still needed: the server removed it, and with it changes"
-        cure = "lakehouse source remove --yes, then lakehouse source register: the tables are snapshotted again"
-        findings.append(Finding("error", "replication slot", problem, cure))
+        fix = "lakehouse source remove --yes, then lakehouse source register: the tables are snapshotted again"
+        findings.append(Finding("blocker", "replication slot", problem, fix))
     if facts["keep_size"] == "-1":
-        cure = "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();"
+        fix = "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();"
         problem = "is unlimited: while nothing reads, the log can fill the server's disk"
-        findings.append(Finding("warning", "max_slot_wal_keep_size", problem, cure))
+        findings.append(Finding("warning", "max_slot_wal_keep_size", problem, fix))
     return findings
 
 
@@ -104,11 +104,11 @@ def _role_findings(facts: dict[str, Any]) -> list[Finding]:
     findings = []
     if not facts["replicates"]:
         problem = "may not replicate"
-        findings.append(Finding("error", f"user {facts['role']}", problem, f"ALTER ROLE {role} REPLICATION;"))
+        findings.append(Finding("blocker", f"user {facts['role']}", problem, f"ALTER ROLE {role} REPLICATION;"))
     if not facts["creates"]:
         problem = f"may not create a publication in database {facts['database']}"
-        cure = f"GRANT CREATE ON DATABASE {quote_identifier(facts['database'])} TO {role};"
-        findings.append(Finding("error", f"user {facts['role']}", problem, cure))
+        fix = f"GRANT CREATE ON DATABASE {quote_identifier(facts['database'])} TO {role};"
+        findings.append(Finding("blocker", f"user {facts['role']}", problem, fix))
     return findings
 
 
@@ -116,23 +116,23 @@ def require_ready(findings: list[Finding]) -> None:
     """Does nothing if there are only warnings.
 
     Raises:
-        SourceNotReady: There are errors; it lists them with their cures.
+        SourceNotReady: There are blockers; it lists them with their fixes.
     """
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        listed = "\n".join(f"  {error.subject} {error.problem}\n    cure: {error.cure}" for error in errors)
+    blockers = [finding for finding in findings if finding.severity == "blocker"]
+    if blockers:
+        listed = "\n".join(f"  {found.subject} {found.problem}\n    fix: {found.fix}" for found in blockers)
         raise SourceNotReady(
             f"the source is not ready, nothing was changed:\n{listed}",
-            hint="apply the cures, then run `lakehouse source check` again",
+            hint="apply the fixes, then run `lakehouse source check` again",
             findings=findings,
         )
 
 
 def check_publication(narrowed: Mapping[TableName, str]) -> list[Finding]:
     """Checks that the source's publication publishes its tables whole; see `replication.narrowed_tables`."""
-    cure = "lakehouse source register -- it publishes the table whole, and reads its rows again"
+    fix = "lakehouse source register -- it publishes the table whole, and reads its rows again"
     return [
-        Finding("warning", str(table), f"is published without {left_out}: such changes are missed", cure)
+        Finding("warning", str(table), f"is published without {left_out}: such changes are missed", fix)
         for table, left_out in sorted(narrowed.items())
         if left_out
     ]
@@ -140,10 +140,10 @@ def check_publication(narrowed: Mapping[TableName, str]) -> list[Finding]:
 
 def check_patterns(patterns: Sequence[str], tables: Sequence[TableName]) -> list[Finding]:
     """Checks that every pattern means at least one of the tables that can be captured."""
-    cure = "correct LAKEHOUSE_CDC__TABLES; letter case counts, and a name with a dot in it is quoted"
+    fix = "correct LAKEHOUSE_CDC__TABLES; letter case counts, and a name with a dot in it is quoted"
     problem = "matches no table; views, foreign, unlogged and temporary tables and single partitions can't be captured"
     return [
-        Finding("error", pattern, problem, cure)
+        Finding("blocker", pattern, problem, fix)
         for pattern in patterns
         if not is_exception(pattern) and not any(matches(pattern, table) for table in tables)
     ]
@@ -174,27 +174,27 @@ def identity_findings(table: CatalogTable) -> list[Finding]:
     contract, name = table.contract, str(table.contract.table)
     findings = []
     if not table.identified:
-        cure = f"ALTER TABLE {contract.table.quoted} ADD PRIMARY KEY (...);"
+        fix = f"ALTER TABLE {contract.table.quoted} ADD PRIMARY KEY (...);"
         if contract.replica_identity == "nothing" and contract.key:
-            cure = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY DEFAULT;"
+            fix = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY DEFAULT;"
         elif contract.replica_identity != "full":
-            cure += f" -- or: ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL;"
+            fix += f" -- or: ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL;"
         else:
-            cure = f"ALTER TABLE <partition> REPLICA IDENTITY FULL; -- for each partition of {contract.table.quoted}"
+            fix = f"ALTER TABLE <partition> REPLICA IDENTITY FULL; -- for each partition of {contract.table.quoted}"
         problem = "has no replica identity: once published, your own UPDATE and DELETE on it would fail"
-        findings.append(Finding("error", name, problem, cure))
+        findings.append(Finding("blocker", name, problem, fix))
     unpublished = [column for column in contract.key if column in table.unpublished]
     if unpublished:
         problem = f"has generated columns in its key that do not travel ({', '.join(unpublished)})"
-        cure = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL; -- after dropping that key"
-        findings.append(Finding("error", name, problem, cure))
+        fix = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL; -- after dropping that key"
+        findings.append(Finding("blocker", name, problem, fix))
     if table.partitioned:
         problem = "is partitioned: TRUNCATE, ATTACH, DETACH and DROP of a single partition are not published"
-        cure = f"lakehouse resync {name} -- after each of them"
-        findings.append(Finding("warning", name, problem, cure))
+        fix = f"lakehouse resync {name} -- after each of them"
+        findings.append(Finding("warning", name, problem, fix))
     if table.has_children:
         problem = "is inherited from: reading it would read the rows of other tables too"
-        findings.append(Finding("error", name, problem, "leave it out of LAKEHOUSE_CDC__TABLES"))
+        findings.append(Finding("blocker", name, problem, "leave it out of LAKEHOUSE_CDC__TABLES"))
     return findings
 
 
@@ -203,11 +203,11 @@ def _access_findings(table: CatalogTable, role: str, *, published: bool) -> list
     findings = []
     if not table.readable:
         schema = quote_identifier(table.contract.schema_name)
-        cure = f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON {quoted} TO {role};"
-        findings.append(Finding("error", name, "can't be read by the user", cure))
+        fix = f"GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON {quoted} TO {role};"
+        findings.append(Finding("blocker", name, "can't be read by the user", fix))
     if not table.owned and not published:
         problem = "belongs to somebody else: only its owner can put it into a publication"
-        findings.append(Finding("error", name, problem, f"ALTER TABLE {quoted} OWNER TO {role};"))
+        findings.append(Finding("blocker", name, problem, f"ALTER TABLE {quoted} OWNER TO {role};"))
     return [*findings, *row_security_findings(table, role)]
 
 
@@ -216,7 +216,7 @@ def row_security_findings(table: CatalogTable, role: str) -> list[Finding]:
     if not table.filtered:
         return []
     problem = "has row-level security that hides rows from the user"
-    return [Finding("error", str(table.contract.table), problem, f"ALTER ROLE {role} BYPASSRLS;")]
+    return [Finding("blocker", str(table.contract.table), problem, f"ALTER ROLE {role} BYPASSRLS;")]
 
 
 def twin_findings(table: CatalogTable) -> list[Finding]:
@@ -228,7 +228,7 @@ def twin_findings(table: CatalogTable) -> list[Finding]:
         if twin != column.name:
             name = f"{table.contract.table}.{column.name}"
             problem = f"differs from {twin!r} only in letter case: Debezium stops, and readers can't distinguish them"
-            findings.append(Finding("error", name, problem, _renaming(table, column)))
+            findings.append(Finding("blocker", name, problem, _renaming(table, column)))
     return findings
 
 
@@ -246,10 +246,10 @@ def _column_findings(table: CatalogTable) -> list[Finding]:
         if refusal is not None:
             problem = f"is of type {sql_name(column.type_name)}, which is not captured: {refusal.why}"
             change = f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} TYPE text; -- or "
-            findings.append(Finding("error", subject, problem, change + _LEAVE_OUT))
+            findings.append(Finding("blocker", subject, problem, change + _LEAVE_OUT))
         if column.name.startswith(RESERVED_PREFIX):
             problem = f"begins with {RESERVED_PREFIX}, as the columns do that the lake adds"
-            findings.append(Finding("error", subject, problem, _renaming(table, column)))
+            findings.append(Finding("blocker", subject, problem, _renaming(table, column)))
     for name in table.unpublished:
         problem = "is generated and does not travel: it will be missing in the lake"
         subject = f"{table.contract.table}.{name}"

@@ -89,7 +89,7 @@ _GUARDS = (
 )
 # It keeps infinity out as well, from the version on that has it.
 _FINITE = replace(
-    _HOURS, severity="error", problem="may hold an infinite interval, which Debezium writes as one of zero"
+    _HOURS, severity="blocker", problem="may hold an infinite interval, which Debezium writes as one of zero"
 )
 
 
@@ -109,15 +109,15 @@ def _namesake_findings(connection: Connection, types: Iterable[str]) -> list[Fin
     for captured, schema, name, is_table in connection.execute(_NAMESAKES, [sorted(types)]):
         own = TableName(schema, name)
         problem = f"has the name of the type {captured}, and Debezium takes one for the other: values could be lost"
-        cure = f"ALTER {'TABLE' if is_table else 'TYPE'} {own.quoted} RENAME TO ...;"
-        findings.setdefault(own, Finding("error", str(own), problem, cure))
+        fix = f"ALTER {'TABLE' if is_table else 'TYPE'} {own.quoted} RENAME TO ...;"
+        findings.setdefault(own, Finding("blocker", str(own), problem, fix))
     return list(findings.values())
 
 
 def _domain_findings(connection: Connection) -> list[Finding]:
     return [
         Finding(
-            "error",
+            "blocker",
             str(domain),
             "is a domain over an enum: Debezium does not start in a database that has one",
             f"DROP DOMAIN {domain.quoted}; -- after giving the enum's own type to its columns",
@@ -131,7 +131,7 @@ def _money_findings(connection: Connection) -> list[Finding]:
     if decimals == MONEY_DECIMALS:
         return []
     problem = f"gives money {decimals} decimals, and Debezium reads it with {MONEY_DECIMALS}"
-    return [Finding("error", "lc_monetary", problem, "ALTER TABLE ... ALTER COLUMN ... TYPE numeric;")]
+    return [Finding("blocker", "lc_monetary", problem, "ALTER TABLE ... ALTER COLUMN ... TYPE numeric;")]
 
 
 def _guard_findings(connection: Connection, tables: Sequence[CatalogTable]) -> list[Finding]:

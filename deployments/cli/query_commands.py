@@ -1,4 +1,4 @@
-"""`lakehouse query`: SQL over silver and gold."""
+"""`lakehouse query`: SQL over the whole lake."""
 
 import csv
 import json
@@ -23,13 +23,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT, in DuckDB's SQL.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL, or `show tables`.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON array of objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all rows as CSV with a header.")] = False,
 ) -> None:
-    """Query the lake: schemas silver, staging and marts. Nothing can be changed.
+    """Query the lake, read-only: schemas silver, staging, marts, bronze (change log), quarantine.
 
-    Without --json or --csv, what does not fit is left out of the table, and said so below it.
+    `show tables` lists everything. Without --json or --csv, output is cut to the terminal and says so.
 
     Example: lakehouse query "select * from marts.fct_daily_sales order by order_date desc"
     """

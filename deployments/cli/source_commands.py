@@ -1,4 +1,4 @@
-"""Commands of the source: check, register, status, remove."""
+"""`lakehouse sources` and `lakehouse source`: the databases that are captured."""
 
 import dataclasses
 import json
@@ -13,32 +13,33 @@ from rich.text import Text
 from connectors.cdc.registration import START_SECONDS, register_source
 from connectors.cdc.removal import forget_tables, remove_source
 from connectors.cdc.source_status import SourceStatus, check_source, source_status
+from connectors.lake.sources import registered_sources
 from connectors.postgres.checks import Finding
 from connectors.postgres.lsn import format_lsn
 from connectors.settings import load_settings
 from deployments.cli.console import data, talk
+from tasks.words import counted
 
 PANEL = "Change data capture"
-COLOURS = {"error": "bold red", "warning": "yellow"}
+COLOURS = {"blocker": "bold red", "warning": "yellow"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands, as a group."""
-    source = typer.Typer(
-        no_args_is_help=True, help="Check, register, look at and remove the database that is captured."
-    )
+    source = typer.Typer(no_args_is_help=True, help="Check, register, inspect and remove the source database.")
     for command in (check, register, status, forget, remove):
         source.command()(command)
     app.add_typer(source, name="source", rich_help_panel=PANEL)
+    app.command(rich_help_panel=PANEL)(sources)
 
 
 def check(as_json: AsJson = False) -> None:
-    """Say what keeps the database from being captured, with the SQL that cures it.
+    """Run the preflight check: blockers and warnings, each with the SQL that fixes it.
 
-    Looks at the server, the user and every table that LAKEHOUSE_CDC__TABLES means, and changes nothing.
-    Exits with 1 if there are errors; warnings do not block it.
+    Checks the server, the user and every table that LAKEHOUSE_CDC__TABLES selects, and changes nothing.
+    Exits with 1 if there are blockers.
 
     Example: lakehouse source check
     """
@@ -47,9 +48,10 @@ def check(as_json: AsJson = False) -> None:
         data.print_json(json.dumps([dataclasses.asdict(finding) for finding in findings]))
     else:
         _print_findings(findings, data)
-        if not findings:
-            talk.print("The source is ready.")
-    if any(finding.severity == "error" for finding in findings):
+        blockers = sum(finding.severity == "blocker" for finding in findings)
+        verdict = f"{counted(blockers, 'blocker')}: fix, and check again." if blockers else "The source is ready."
+        talk.print(verdict)
+    if any(finding.severity == "blocker" for finding in findings):
         raise typer.Exit(1)
 
 
@@ -57,10 +59,10 @@ def register(
     timeout: Annotated[float, typer.Option(help="Seconds to wait until the connector runs.", min=1)] = START_SECONDS,
     as_json: AsJson = False,
 ) -> None:
-    """Start capturing: make publication, slot and connector. Doing it twice is like doing it once.
+    """Start capture: create publication, slot and connector. Idempotent.
 
-    Checks first, and changes nothing if there are errors. Returns when the connector runs; it then
-    reads all rows that are there, and every change after.
+    Runs the preflight check first, and changes nothing if there are blockers. Returns when the connector
+    runs; the connector then takes a snapshot of all rows and streams every later change.
 
     Example: LAKEHOUSE_CDC__TABLES='public.*' lakehouse source register
     """
@@ -71,11 +73,13 @@ def register(
     _print_findings(found.warnings, talk)
     for change in found.changed or ("nothing had to change",):
         talk.print(Text(change))
-    talk.print(f"{found.connector} runs; it captures {len(found.tables)} tables, in epoch {found.epoch}.")
+    talk.print(
+        f"{found.connector} runs; it captures {counted(len(found.tables), 'table')}, in slot epoch {found.epoch}."
+    )
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show how capturing goes: the connector, its snapshot, and the log that the slot keeps.
+    """Show the status of capture: the connector, its snapshot, the slot and its retained WAL.
 
     Exits with 1 if the source is not being captured.
 
@@ -91,14 +95,35 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def sources(as_json: AsJson = False) -> None:
+    """List all sources that are registered in the lake.
+
+    Example: lakehouse sources
+    """
+    found = registered_sources(load_settings().lake.root)
+    if as_json:
+        rows = [dataclasses.asdict(source) | {"tables": list(map(str, source.tables))} for source in found]
+        data.print_json(json.dumps(rows))
+        return
+    table = Table("source", "drained through LSN", box=None, pad_edge=False)
+    for name in ("tables", "slot epoch", "batches"):
+        table.add_column(name, justify="right")
+    for source in found:
+        through = "" if source.through_lsn == 0 else format_lsn(source.through_lsn)
+        table.add_row(source.name, through, f"{len(source.tables)}", f"{source.epoch}", f"{source.batch:,}")
+    data.print(table)
+    if not found:
+        talk.print("No source is registered in this lake. Run `lakehouse source register`.")
+
+
 def forget(
     tables: Annotated[list[str], typer.Argument(help="Tables, as schema.table patterns with * and ?.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete; without it, only say what would be.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete; without it, only show what would be.")] = False,
 ) -> None:
-    """Delete the silver tables of what is captured no more. Their changes stay in bronze.
+    """Delete silver tables that are no longer captured. Their changes stay in bronze.
 
-    To end capturing of a table, leave it out of LAKEHOUSE_CDC__TABLES (`*.*,!public.log`), and register.
-    A table that is gone from the source is ended by registering, too.
+    To stop capturing a table, exclude it from LAKEHOUSE_CDC__TABLES (`*.*,!public.log`), and register.
+    Registering also ends the capture of tables that were dropped at the source.
 
     Example: lakehouse source forget public.log --yes
     """
@@ -109,12 +134,12 @@ def forget(
 
 
 def remove(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove; without it, only say what would be.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove; without it, only show what would be.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Stop capturing: remove connector, replication slot and publication. The lake and the topics stay.
+    """Stop capture: remove connector, replication slot and publication. The lake and the topics stay.
 
-    A later `register` reads all tables anew.
+    A later `register` takes a snapshot of all tables.
 
     Example: lakehouse source remove --yes
     """
@@ -134,7 +159,7 @@ def _print_findings(findings: Sequence[Finding], console: Console) -> None:
     for finding in findings:
         severity = (f"{finding.severity}: ", COLOURS[finding.severity])
         console.print(Text.assemble(severity, f"{finding.subject} {finding.problem}"), soft_wrap=True)
-        console.print(Text(f"    cure: {finding.cure}"), soft_wrap=True)
+        console.print(Text(f"    fix: {finding.fix}"), soft_wrap=True)
 
 
 def _status_table(found: SourceStatus) -> Table:
@@ -147,14 +172,14 @@ def _status_table(found: SourceStatus) -> Table:
 def _status_rows(found: SourceStatus) -> dict[str, str]:
     rows = {"connector": "not registered", "slot": "none", "tables": str(len(found.tables))}
     if found.connector is not None:
-        rows["connector"] = f"{found.connector.state}, its task {', '.join(found.connector.tasks) or 'not there'}"
+        rows["connector"] = f"{found.connector.state}, task {', '.join(found.connector.tasks) or 'missing'}"
         rows["snapshot"] = "done" if found.snapshot_done else "not done"
         if found.connector.failure is not None:
             rows["failure"] = found.connector.failure
     if found.epoch is not None:
-        rows["epoch"] = str(found.epoch)
+        rows["slot epoch"] = str(found.epoch)
     if found.slot is not None:
         confirmed = "nothing" if found.slot.confirmed_lsn is None else format_lsn(found.slot.confirmed_lsn)
         rows["slot"] = f"{'active' if found.slot.active else 'inactive'}, confirmed {confirmed}"
-        rows["log kept"] = f"{(found.slot.retained_bytes or 0) / 2**20:.1f} MiB, {found.slot.wal_status}"
+        rows["retained WAL"] = f"{(found.slot.retained_bytes or 0) / 2**20:.1f} MiB, {found.slot.wal_status}"
     return rows

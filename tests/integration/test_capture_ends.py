@@ -51,8 +51,8 @@ def test_renamed_table_is_held_and_captured_under_its_new_name(settings, source,
     assert "`lakehouse source register` ends that" in raised.value.hint
 
     changed = register_source(settings).changed
-    assert f"rows of {now} were read" in changed
-    assert f"{CART} is captured no more; its silver stays until `lakehouse source forget {CART}`" in changed
+    assert f"snapshot of {now} taken" in changed
+    assert f"{CART} is no longer captured; silver stays until `lakehouse source forget {CART}`" in changed
     source.execute(f"UPDATE {now} SET name = 'again' WHERE id = 1")
     drain(settings, source)
     assert differences(settings) == {}
@@ -72,7 +72,7 @@ def test_dropped_table_stays_and_can_come_back(settings, source):
 
     source.execute("CREATE TABLE cart (id int PRIMARY KEY, name text); INSERT INTO cart VALUES (7, 'anew')")
     drain(settings, source)
-    assert "rows of public.cart were read" in register_source(settings).changed
+    assert "snapshot of public.cart taken" in register_source(settings).changed
     drain(settings, source)
     assert (differences(settings), rows(settings, "cart")) == ({}, [(7, "anew")])
 
@@ -87,7 +87,7 @@ def test_table_that_is_left_out_is_captured_no_more_until_it_is_again(settings, 
     assert rows(without, "cart") == [(1, "last"), (2, "before"), (3, "before")]
     assert register_source(without).changed == ()
 
-    assert "rows of public.cart were read" in register_source(settings).changed
+    assert "snapshot of public.cart taken" in register_source(settings).changed
     drain(settings, source)
     assert differences(settings) == {}
     assert rows(settings, "cart") == [(n, "too late") for n in (1, 2, 3)]

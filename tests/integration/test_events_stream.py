@@ -79,7 +79,7 @@ def test_left_out_value_of_an_unknown_row_is_quarantined(settings, source):
     drain(settings, source)
     layout = LakeLayout.of(settings)
     reasons = {row["reason"] for row in open_table(layout.quarantine).to_pyarrow_table().to_pylist()}
-    assert reasons == {"a value that the change leaves out is not known"}
+    assert reasons == {"an unchanged TOAST value is unknown"}
     with open_lake(settings) as lake:
         assert lake.execute("SELECT count(*) FROM silver.unknown WHERE id = 4").fetchone() == (0,)
 

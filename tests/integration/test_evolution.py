@@ -17,7 +17,7 @@ from connectors.cdc.resync import resync_table
 from connectors.cdc.sync import sync_source
 from connectors.changes.schema_changes import POLICIES
 from connectors.debezium.config import publication_name
-from connectors.errors import ContractMismatch
+from connectors.errors import ContractMismatch, TablePaused
 from connectors.lake.contract_log import registered_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
@@ -62,14 +62,14 @@ MERGES = {
     "rebuild command": rebuild_checked,
     "backfill": lambda settings, table: SilverTables(settings).run(Partition(str(table))),
 }
-"""What merges besides a drain; a resync cures the table."""
+"""What merges besides a drain; a resync fixes the table."""
 
 
 def drain(settings, connection):
     """Drains and merges; returns why tables are paused."""
     report = sync_source(settings, through_lsn=emit_marker(connection))
     failed = {table: error for table, error in report.outcomes.items() if isinstance(error, Exception)}
-    assert {type(error) for error in failed.values()} <= {ContractMismatch}
+    assert {type(error) for error in failed.values()} <= {TablePaused}
     return {table: str(error) for table, error in {**report.checked.paused, **failed}.items()}
 
 

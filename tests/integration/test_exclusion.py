@@ -1,4 +1,4 @@
-"""A table that Debezium can't take any more: it alone stops, whatever is written to it, until its cause is cured."""
+"""A table that Debezium can't take any more: it alone stops, whatever is written to it, until its cause is fixed."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def stop_of(settings):
 
 
 @pytest.mark.parametrize(
-    ("source", "change", "problem", "cure"),
+    ("source", "change", "problem", "fix"),
     [
         (
             "ALTER TABLE item REPLICA IDENTITY FULL; ALTER TABLE item ALTER hosts SET STORAGE EXTERNAL;",
@@ -62,10 +62,10 @@ def stop_of(settings):
     indirect=["source"],
     ids=["identity", "storage"],
 )
-def test_source_that_has_stopped_goes_on_without_the_table(settings, source, change, problem, cure):
+def test_source_that_has_stopped_goes_on_without_the_table(settings, source, change, problem, fix):
     source.execute(change)
     assert "Failed to properly convert data value" in stop_of(settings)
-    require_held_until_cured(settings, source, problem, cure)
+    require_paused_until_fixed(settings, source, problem, fix)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_source_that_has_stopped_goes_on_without_the_table(settings, source, cha
 def test_table_is_left_out_before_debezium_meets_it(settings, source):
     source.execute('ALTER TABLE item ADD COLUMN "Email" text')
     problem = "Email differs from 'email' only in letter case: Debezium stops"
-    require_held_until_cured(settings, source, problem, 'ALTER TABLE item RENAME COLUMN "Email" TO mail')
+    require_paused_until_fixed(settings, source, problem, 'ALTER TABLE item RENAME COLUMN "Email" TO mail')
 
 
-def require_held_until_cured(settings, source, problem, cure):
+def require_paused_until_fixed(settings, source, problem, fix):
     source.execute("INSERT INTO other VALUES (1, 'goes on')")
     report = sync_source(settings, through_lsn=emit_marker(source))
     assert set(report.checked.paused) == {ITEM}
@@ -90,7 +90,7 @@ def require_held_until_cured(settings, source, problem, cure):
     with pytest.raises(SourceNotReady, match=problem.split(" ")[0]):
         register_source(settings)
 
-    source.execute(cure)
+    source.execute(fix)
     register_source(settings)
     source.execute("DELETE FROM item WHERE id = 3")
     drain(settings, source)

@@ -163,7 +163,7 @@ def test_hidden_rows_are_taken_for_deleted_by_nobody(settings, source):
 
 def test_what_can_not_be_read_anew_is_refused(settings, source):
     source.execute("INSERT INTO log VALUES ('there before')")
-    with pytest.raises(SourceNotReady, match="no key"):
+    with pytest.raises(SourceNotReady, match="no primary key"):
         resync_table(settings, LOG)
     with pytest.raises(ConfigurationError, match="not a captured table"):
         resync_table(settings, TableName("public", "nonesuch"))

@@ -62,8 +62,8 @@ def test_a_keyless_table_is_refused_before_anything_is_made(source: Settings) ->
 def test_a_cure_cures(source: Settings) -> None:
     execute(source, "CREATE TABLE log (line text)")
     (finding,) = [f for f in check_source(source) if f.subject == "public.log"]
-    execute(source, finding.cure.partition("-- or: ")[2])
-    assert [f for f in check_source(source) if f.severity == "error"] == []
+    execute(source, finding.fix.partition("-- or: ")[2])
+    assert [f for f in check_source(source) if f.severity == "blocker"] == []
 
 
 def test_registering_twice_changes_nothing(source: Settings) -> None:
@@ -140,7 +140,7 @@ def test_keyless_table_with_rows_can_not_be_added_later(source: Settings) -> Non
         connection.execute("CREATE TABLE notes (note text)")
         connection.execute("ALTER TABLE notes REPLICA IDENTITY FULL")
         connection.execute("INSERT INTO notes VALUES ('there before')")
-    with pytest.raises(SourceNotReady, match=r"public\.notes has no key"):
+    with pytest.raises(SourceNotReady, match=r"public\.notes has no primary key"):
         register_source(with_tables(source, "public.orders", "public.notes"))
     fewer = register_source(with_tables(source, "public.orders"))
     assert fewer.tables == (TableName("public", "orders"),)

@@ -1,4 +1,4 @@
-"""What is read from a real catalogue, and whether the cures of findings cure."""
+"""What is read from a real catalogue, and whether the fixes of findings fix."""
 
 import pytest
 
@@ -204,10 +204,10 @@ def test_the_cures_for_a_user_without_rights_cure(database: PostgresSettings) ->
                 with connect(weak) as connection:
                     tables = read_tables(connection, list_tables(connection))
                     findings = [*check_server(connection, None), *check_tables(tables, role=role)]
-                cures = [finding.cure for finding in findings if finding.severity == "error"]
-                for cure in cures:
-                    admin.execute(cure)
-            assert cures == []
+                fixes = [finding.fix for finding in findings if finding.severity == "blocker"]
+                for fix in fixes:
+                    admin.execute(fix)
+            assert fixes == []
             with connect(weak) as connection:
                 assert read_identity(connection).timeline == 1
                 assert ensure_publication(connection, "mine", [TableName("private", "t")])

@@ -1,4 +1,4 @@
-"""A real catalogue: no type is forgotten; what would be misread is found, with a cure that cures."""
+"""A real catalogue: no type is forgotten; what would be misread is found, with a fix that fixes."""
 
 import pytest
 from psycopg.errors import CheckViolation
@@ -51,7 +51,7 @@ def test_refused_types_are_named_with_the_reason(source):
     assert findings.keys() == {f"public.refused.{name}" for name in refused}
     for name, refusal in refused.items():
         assert refusal.why in findings[f"public.refused.{name}"].problem
-        source.execute(findings[f"public.refused.{name}"].cure)
+        source.execute(findings[f"public.refused.{name}"].fix)
     assert check_tables(read_tables(source, list_tables(source)), role="postgres") == []
 
 
@@ -71,8 +71,8 @@ def test_a_namesake_of_a_captured_type_is_an_error(source, namesake, subject):
     assert errors(source) == []
     source.execute(namesake)
     (found,) = errors(source)
-    assert (found.severity, found.subject) == ("error", subject)
-    source.execute(found.cure.replace("...", "renamed"))
+    assert (found.severity, found.subject) == ("blocker", subject)
+    source.execute(found.fix.replace("...", "renamed"))
     assert errors(source) == []
 
 
@@ -80,15 +80,15 @@ def test_a_domain_over_an_enum_is_an_error(source):
     source.execute("CREATE TYPE mood AS ENUM ('a'); CREATE DOMAIN feeling AS mood; CREATE TABLE t (id int PRIMARY KEY)")
     (found,) = errors(source)
     assert found.subject == "public.feeling"
-    source.execute(found.cure)
+    source.execute(found.fix)
     assert errors(source) == []
 
 
 @pytest.mark.parametrize(
     ("declared", "severity", "bad", "good"),
     [
-        ("interval", "error", "infinity", "2147483647 hours 59 minutes"),
-        ("interval", "error", "-2147483647 hours -60 minutes", "-2147483647 hours"),
+        ("interval", "blocker", "infinity", "2147483647 hours 59 minutes"),
+        ("interval", "blocker", "-2147483647 hours -60 minutes", "-2147483647 hours"),
         ("mood[]", "warning", "{a,NULL}", "{a,a}"),
         ("numeric[]", "warning", "{1,NaN}", "{1.50,NULL}"),
         ("numeric(5, 2)[]", "warning", "{NaN}", "{}"),
@@ -99,7 +99,7 @@ def test_a_value_that_debezium_can_not_write_is_kept_out_by_the_cure(source, dec
     source.execute(f"CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (id int, \"a b{{\" {declared})")
     (found,) = errors(source)
     assert (found.severity, found.subject) == (severity, "public.t.a b{")
-    source.execute(found.cure)
+    source.execute(found.fix)
     assert errors(source) == []
     source.execute("INSERT INTO t VALUES (1, %s), (2, NULL)", [good])
     with pytest.raises(CheckViolation):

@@ -30,7 +30,7 @@ def source(settings):
 
 
 def found(registration):
-    return {(finding.subject, finding.cure) for finding in registration.warnings}
+    return {(finding.subject, finding.fix) for finding in registration.warnings}
 
 
 def test_connector_that_writes_defaults_for_nulls_is_mended_and_tables_are_named(settings, source):

@@ -6,9 +6,11 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.layout import LakeLayout
 from deployments.cli import app
+from tests.events import raw_batch
 from tests.shop_lake import append_rows, shop_contracts
 
 CATEGORIES = [
@@ -36,6 +38,29 @@ def test_silver_is_shown_as_a_table(folder):
     result = query("select category_id, name from silver.categories order by 1")
     assert result.exit_code == 0
     assert "Lamps" in result.stdout
+
+
+def test_tables_of_all_layers_are_listed(folder):
+    found = json.loads(query("show tables", "--json").stdout)
+    assert found == [
+        {"schema": "bronze", "name": "changes"},
+        {"schema": "quarantine", "name": "messages"},
+        {"schema": "silver", "name": "categories"},
+    ]
+
+
+def test_change_log_and_quarantine_are_read_like_tables(folder):
+    empty = "select source_table, ingest_date, batch, key, value, value_bytes from bronze.changes"
+    assert json.loads(query(empty, "--json").stdout) == []
+    messages = [(b'{"id": 1}', b"\xff", [("lakehouse.epoch", b"1")]), (None, b"{}", [])]
+    log = BronzeLog(LakeLayout(str(folder / "lake"), "shop"))
+    log.append(raw_batch(messages), tables={"s.public.t": "public.t"})
+    found = json.loads(
+        query("select source_table, batch, key, value from bronze.changes order by all", "--json").stdout
+    )
+    row = {"source_table": "public.t", "batch": 1}
+    assert found == [row | {"key": '{"id": 1}', "value": None}, row | {"key": None, "value": "{}"}]
+    assert json.loads(query("select reason, outcome from quarantine.messages", "--json").stdout) == []
 
 
 def test_json_is_one_array_of_objects(folder):

@@ -42,7 +42,7 @@ def test_an_ordinary_table_has_no_findings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "problem", "cure"),
+    ("wrong", "problem", "fix"),
     [
         (table(identified=False), "no replica identity", "REPLICA IDENTITY FULL"),
         (table(identified=False, identity="nothing"), "no replica identity", "REPLICA IDENTITY DEFAULT"),
@@ -56,10 +56,10 @@ def test_an_ordinary_table_has_no_findings() -> None:
         (table(ColumnContract(name="ID", type_name="int8")), "only in letter case", 'RENAME COLUMN "ID"'),
     ],
 )
-def test_what_would_lose_data_is_an_error_with_a_cure(wrong: CatalogTable, problem: str, cure: str) -> None:
-    (finding, *_) = [f for f in check_tables([wrong], role='m"e') if f.severity == "error"]
+def test_what_would_lose_data_is_an_error_with_a_cure(wrong: CatalogTable, problem: str, fix: str) -> None:
+    (finding, *_) = [f for f in check_tables([wrong], role='m"e') if f.severity == "blocker"]
     assert problem in finding.problem
-    assert cure in finding.cure
+    assert fix in finding.fix
 
 
 def test_a_published_table_need_not_be_owned() -> None:
@@ -75,7 +75,7 @@ def test_commands_on_single_partitions_are_warned_of() -> None:
     (finding,) = check_tables([table(partitioned=True)], role="me")
     assert (finding.severity, finding.subject) == ("warning", "public.orders")
     assert "DETACH" in finding.problem
-    assert finding.cure.startswith("lakehouse resync public.orders")
+    assert finding.fix.startswith("lakehouse resync public.orders")
 
 
 def test_a_type_whose_unchanged_value_is_not_told_needs_the_full_identity() -> None:
