@@ -1,4 +1,4 @@
-"""`lakehouse demo`: the main job, whole, on this machine, ending with proof."""
+"""`lakehouse demo`: the whole main job on this machine, verified at the end."""
 
 import sys
 import time
@@ -36,12 +36,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    orders: Annotated[int, typer.Option(min=1, help="Orders of the synthetic shop, when it is filled.")] = 50_000,
+    orders: Annotated[int, typer.Option(min=1, help="Orders of the synthetic shop, if it is empty.")] = 50_000,
     each: Annotated[int, typer.Option(min=1, help="How often each hard case happens in the live traffic.")] = 50,
     seed: Annotated[int, typer.Option(help="The same seed makes the same shop and traffic.")] = 7,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the stack at the end.")] = False,
 ) -> None:
-    """Run the whole path once: a shop in PostgreSQL, captured, drained, merged, built, and compared with its source.
+    """Run the whole path once, from a shop in PostgreSQL to marts, and compare silver with its source.
 
     Starts the stack, fills the shop, captures it, runs the deployment `lakehouse/lakehouse-local` through the worker,
     applies live traffic, runs it again, and compares every silver table with PostgreSQL. Another run adds more traffic.

@@ -33,10 +33,10 @@ def pool(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Value of a variable, text or JSON.")
     ] = None,
 ) -> None:
-    """Make a work pool on a Prefect server, from its template in deployments/pools.
+    """Create a work pool on a Prefect server from its template in deployments/pools.
 
-    Run again, it gives the pool the present template, and forgets the values of the last time.
-    Put no secrets into values: Prefect shows them.
+    Another run updates the pool to the current template, and forgets the values of the last run.
+    Never put secrets into values: Prefect shows them.
 
     Example: lakehouse pool ecs --set cluster=lake --set 'subnets=["subnet-1"]'
     """
@@ -45,7 +45,7 @@ def pool(
     values = dict(map(_value, value or []))
     with _server() as client:
         make_pool(client, TARGETS[name], values)
-        talk.print(f"The work pool {name} is as its template says, at {client.api_url}")
+        talk.print(f"Work pool {name} matches its template, at {client.api_url}")
 
 
 def deploy(
@@ -58,15 +58,15 @@ def deploy(
     ] = None,
     schedules: Annotated[
         Literal["on", "off"] | None,
-        typer.Option(help="Turn all schedules and automations on or off. Left out, they stay as they are."),
+        typer.Option(help="Turn all schedules and automations on or off; by default they stay as they are."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
 ) -> None:
-    """Deploy every flow to a Prefect server, as prefect.yaml says: all of them or none.
+    """Deploy every flow of prefect.yaml to a Prefect server: all or none.
 
     Checks the file, the flows' parameters and the work pool first, and shows what changes.
-    A new schedule is off, so that deploying starts nothing; later deploying leaves it on or off as it was.
-    So it is with automations, which build the marts when rows have moved, and tell of what goes wrong.
+    New schedules are off, so that deploying starts nothing; later deploys leave them on or off as they are.
+    The same holds for automations, which build the marts after a drain, and send notifications of failures.
 
     Example: lakehouse deploy --pool local --dry-run
     """

@@ -15,6 +15,7 @@ from connectors.cdc.sync import PLAIN, SyncReport, sync_source
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, progress, talk
+from tasks.words import counted
 
 PANEL = "Data"
 
@@ -27,13 +28,13 @@ def add_to(app: typer.Typer) -> None:
 def drain(
     through_now: Annotated[
         bool,
-        typer.Option("--through-now/--as-is", help="Wait for all that is committed now, or take what has arrived."),
+        typer.Option("--through-now/--as-is", help="Wait for everything committed now, or take what has arrived."),
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Bring new row changes into the lake: all to bronze, then table by table to silver.
+    """Drain new row changes into the lake: all to bronze, then table by table to silver.
 
-    Run it as often as you like, also twice at once: it goes on from what is in the lake.
+    Idempotent: it resumes from the positions in the lake, also if two run at once.
     The same as the Prefect deployment `drain-cdc/drain-local`, without Prefect.
 
     Example: lakehouse drain
@@ -72,11 +73,12 @@ def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
 
 def _show(report: SyncReport, merged: list[MergeReport]) -> None:
     drained, checked = report.drained, report.checked
-    talk.print(f"{drained.messages:,} messages to bronze in {drained.batches} batches, {drained.seconds:.1f} s")
+    batches = counted(drained.batches, "micro-batch")
+    talk.print(f"{counted(drained.messages, 'message')} to bronze in {batches}, {drained.seconds:.1f} s")
     for table, differences in checked.followed.items():
         talk.print(f"{table}: {'; '.join(map(str, differences))}")
     for table in checked.dropped:
-        talk.print(f"{table}: gone from the source; `lakehouse source register` ends its capture")
+        talk.print(f"{table}: dropped at the source; `lakehouse source register` ends its capture")
     for found in report.resolved:
         talk.print(f"{found.table}: {found.outcome} ({found.rows:,} rows, {found.seconds:.1f} s): {found.why}")
     if not merged:

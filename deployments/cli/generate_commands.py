@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def add_to(app: typer.Typer) -> None:
     """Adds the commands, as a group."""
     generate = typer.Typer(
-        no_args_is_help=True, help="Fill the database with a synthetic web shop, and let people buy there."
+        no_args_is_help=True, help="Fill the database with a synthetic web shop, and generate traffic."
     )
     for command in (shop, traffic):
         generate.command()(command)
@@ -37,15 +37,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def shop(
-    orders: Annotated[int, typer.Option(min=1, help="Number of orders; all else is in proportion.")] = 50_000,
+    orders: Annotated[int, typer.Option(min=1, help="Number of orders; everything else scales with it.")] = 50_000,
     seed: Seed = 7,
-    reset: Annotated[bool, typer.Option("--reset", help="Drop the shop first, with all that is in it.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="First drop the shop with all its data.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Drop without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create the shop's ten tables and fill them.
 
-    A shop that is filled stays as it is, and the command fails.
+    Fails if the shop has data already, and changes nothing.
 
     Example: lakehouse generate shop --orders 50000 --seed 7
     """
@@ -67,19 +67,19 @@ def shop(
 
 
 def traffic(
-    transactions: Annotated[int | None, typer.Option(min=1, help="End after so many transactions.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
+    transactions: Annotated[int | None, typer.Option(min=1, help="Stop after so many transactions.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Transactions per second; unset: no limit.")] = None,
     each: Annotated[
-        int, typer.Option("--hard-cases", min=0, help="Do every case that is hard to capture so often, first.")
+        int, typer.Option("--hard-cases", min=0, help="First, repeat every case that is hard to capture so often.")
     ] = 0,
     seed: Seed = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Change the shop as its customers and staff do, until Ctrl-C unless told when to end.
+    """Generate traffic of customers and staff, until Ctrl-C or the given limit.
 
-    Prints what was done: rows inserted, updated and deleted by table, and how often each case occurred that is
-    hard to capture (a large value that stays, a changed key, delete and re-insert, rollback, repeated updates).
+    Prints rows inserted, updated and deleted by table, and how often each case occurred that is hard to capture
+    (an unchanged TOAST value, a changed key, delete and re-insert, rollback, repeated updates).
 
     Example: lakehouse generate traffic --rate 20 --seconds 60
     """
@@ -102,7 +102,7 @@ def _interrupted_or_after(seconds: float | None) -> Iterator[threading.Event]:
     before = signal.signal(signal.SIGINT, lambda *_: stop.set())
     timer = threading.Timer(seconds, stop.set) if seconds is not None else None
     if timer is None:
-        talk.print("Ctrl-C ends the traffic.")
+        talk.print("Ctrl-C stops the traffic.")
     else:
         timer.start()
     try:

@@ -1,4 +1,4 @@
-"""`lakehouse quarantine`: messages that could not be read."""
+"""`lakehouse quarantine`: rejected messages."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands, as a group."""
-    quarantine = typer.Typer(no_args_is_help=True, help="Look at messages that could not be read, and try them again.")
+    quarantine = typer.Typer(no_args_is_help=True, help="List, show and replay rejected messages.")
     quarantine.command("list")(list_)
     for command in (show, replay):
         quarantine.command()(command)
@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_(as_json: AsJson = False) -> None:
-    """Count the rejected messages, by table and reason.
+    """Count rejected messages by table and reason.
 
     Example: lakehouse quarantine list
     """
@@ -59,11 +59,11 @@ def list_(as_json: AsJson = False) -> None:
 
 def show(
     table: Annotated[str, typer.Argument(help="The table, as `schema.table`.")],
-    limit: Annotated[int, typer.Option(min=1, help="Show so many messages, the oldest first.")] = 10,
-    every: Annotated[bool, typer.Option("--all", help="Show those, too, that were settled since.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with whole values.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Most messages to show, oldest first.")] = 10,
+    every: Annotated[bool, typer.Option("--all", help="Also show messages that were settled since.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with complete values.")] = False,
 ) -> None:
-    """Show rejected messages of a table: where they are, why they can't be read, and what they say.
+    """Show rejected messages of a table: address, reason and content.
 
     Example: lakehouse quarantine show public.orders --limit 3
     """
@@ -83,10 +83,10 @@ def replay(
     tables: Annotated[list[str], typer.Argument(help="Tables, as `schema.table` with * and ?.", metavar="TABLE...")],
     as_json: AsJson = False,
 ) -> None:
-    """Try rejected messages again, with the current contract and release: after an upgrade, or after a resync.
+    """Replay rejected messages with the current contract and release: after an upgrade, or after a resync.
 
-    Where a message can be read now, its table is rebuilt from bronze, so that the message counts in its place:
-    whatever came behind it wins. Exits with 1 if a message stays rejected.
+    If a message can be read now, its table is rebuilt from bronze, so that the message counts in its place and
+    later changes win. Exits with 1 if a message stays rejected.
 
     Example: lakehouse quarantine replay 'public.*'
     """

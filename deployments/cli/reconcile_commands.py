@@ -1,4 +1,4 @@
-"""`lakehouse reconcile`: proof that silver equals its source."""
+"""`lakehouse reconcile`: compares silver with its source."""
 
 import json
 from collections.abc import Iterable
@@ -28,21 +28,21 @@ def add_to(app: typer.Typer) -> None:
 
 def reconcile(
     table: Annotated[
-        list[str] | None, typer.Option("--table", "-t", help="Compare only these: schema.table, with * and ?.")
+        list[str] | None, typer.Option("--table", "-t", help="Compare only these tables: schema.table, with * and ?.")
     ] = None,
     drain: Annotated[
-        bool, typer.Option("--drain/--no-drain", help="First drain all that is committed now, or compare as it is.")
+        bool, typer.Option("--drain/--no-drain", help="First drain everything committed now, or compare as it is.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare every silver table with its source table, row by row, by checksums.
+    """Compare silver tables with their source tables by checksums of all rows.
 
-    PostgreSQL sums up the source, DuckDB sums up silver; only rows that differ are fetched, to name their keys.
+    PostgreSQL and DuckDB compute the checksums; only rows that differ are fetched, to name their keys.
     Exits with 1 if anything differs, or a table could not be merged.
 
-    Silver must hold all that the source has committed. So the command first puts a marker into the source's log,
-    and drains and merges through it. What is written to the source after that is still reported as a difference:
-    stop the traffic for a quiet answer.
+    The command first writes a marker to the source's log, then drains and merges through it, so that silver has
+    everything committed before. Rows written to the source after that are reported as differences: for a clean
+    result, stop the traffic.
 
     Example: lakehouse reconcile --table 'public.order*'
     """

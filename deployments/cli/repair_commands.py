@@ -1,4 +1,4 @@
-"""`lakehouse rebuild` and `lakehouse resync`: silver tables rebuilt."""
+"""`lakehouse rebuild` and `lakehouse resync`: silver tables from bronze again, or from the source again."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -27,10 +27,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def rebuild(tables: Tables) -> None:
-    """Rebuild silver tables from all that bronze holds of them. Of the source, only the catalogue is read.
+    """Rebuild silver tables from bronze. Of the source, only the catalogue is read.
 
-    Each is made beside the old one, which stays readable, and takes its place in one commit. Run again after an
-    interruption, it goes on. Shows how many rows only the old or only the new table had: none, if silver was right.
+    Builds each table beside the old one, which stays readable, and switches to it in one commit. Resumes after an
+    interruption. Shows how many rows differed: none, if silver was right.
 
     Example: lakehouse rebuild public.orders
     """
@@ -38,10 +38,10 @@ def rebuild(tables: Tables) -> None:
 
 
 def resync(tables: Tables) -> None:
-    """Resync tables from the source, with the columns they have now, while capturing goes on.
+    """Take a new snapshot of tables from the source, with their current columns, while capture goes on.
 
-    It carries a table that is paused through a change of its columns, and repairs one that differs from its source.
-    Readers see the old rows until the new ones take their place in one commit.
+    Resumes a table that is paused after schema drift, and repairs one that differs from its source.
+    Readers see the old rows until one commit switches to the new ones.
 
     Example: lakehouse resync public.orders
     """

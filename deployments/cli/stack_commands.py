@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready; it runs on.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready; the stack keeps running.")] = False,
 ) -> None:
     """Start PostgreSQL, Kafka, Kafka Connect with Debezium, and Prefect with a worker.
 
@@ -43,13 +43,13 @@ def up(
     try:
         start_stack(stack, hold=not detach)
     except KeyboardInterrupt:
-        talk.print("Interrupted; what had started is stopped.")
+        talk.print("Interrupted; everything that had started is stopped.")
         raise typer.Exit(130) from None
-    talk.print("For the flows to run by themselves: lakehouse deploy --pool local --schedules on", soft_wrap=True)
+    talk.print("To run the flows on schedule: lakehouse deploy --pool local --schedules on", soft_wrap=True)
     if detach:
-        talk.print("It runs in the background. Stop it with: lakehouse down")
+        talk.print("Running in the background. To stop: lakehouse down")
         return
-    talk.print("Ctrl-C stops it.")
+    talk.print("Ctrl-C stops the stack.")
     try:
         stack.wait()
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def down(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
-    """Stop the local stack, also what is left of a killed one. Data stay.
+    """Stop the local stack, also the remains of a killed one. Data stays.
 
     Example: lakehouse down
     """
@@ -80,7 +80,7 @@ def down(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what runs, where, and as which process.
+    """Show which services run, where, and as which process.
 
     Example: lakehouse status --json
     """
@@ -96,11 +96,11 @@ def status(
 
 
 def logs(
-    service: Annotated[str | None, typer.Argument(help="Name of a service; all of them when left out.")] = None,
-    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    service: Annotated[str | None, typer.Argument(help="Name of a service; by default all.")] = None,
+    follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines to show of each log.")] = 20,
 ) -> None:
-    """Show what services have logged.
+    """Show logs of services.
 
     Example: lakehouse logs connect --follow
     """
@@ -121,7 +121,7 @@ def logs(
 
 
 def start_stack(stack: LocalStack, *, hold: bool = False) -> None:
-    """Starts the stack and tells, as it comes, what is ready and where."""
+    """Starts the stack and prints each service as it gets ready."""
     own = stack.settings
     if (own.kafka.bootstrap_servers is None or own.connect.url is None) and not jars.are_cached():
         with progress("Downloading Kafka and Debezium, this once (60 MB)"):
