@@ -158,7 +158,7 @@ def _check_kept(client: SyncPrefectClient, change: Change) -> None:
     if lost:
         places = ", ".join(path for path, _, _ in lost)
         raise ConfigurationError(
-            f"the server did not keep what it was told of {change.full_name}: {places}",
+            f"the server did not keep all of {change.full_name}: {places}",
             hint="use a server of the version that is installed here",
         )
 

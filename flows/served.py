@@ -18,7 +18,7 @@ _START_SECONDS = 180
 
 @contextmanager
 def server_of_settings() -> Iterator[None]:
-    """Uses the Prefect server that the settings name, the local stack's too, unless Prefect was told of another."""
+    """Uses the Prefect server of the settings, or of the local stack, unless Prefect has one configured."""
     if PREFECT_API_URL.value() is not None:
         yield
         return

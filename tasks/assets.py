@@ -48,7 +48,7 @@ def silver_asset(settings: Settings, table: TableName) -> Asset:
 def materializing(
     task: Task[P, R], asset: Asset, upstream: Asset, *, facts: Callable[[R], Facts]
 ) -> MaterializingTask[P, R]:
-    """The same task, telling Prefect which table it writes, from which, and what the table holds then.
+    """Returns the same task as one that materializes an asset: the table it writes, from which, with facts about it.
 
     The upstream is declared, as Prefect can infer it only from a parameter that is itself an asset's result.
     """

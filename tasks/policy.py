@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 # A plain function on purpose: Prefect takes any other callable for "never retry", silently.
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tells Prefect to retry a failed task run only where trying again may succeed."""
+    """Returns whether a failed task run may succeed when retried."""
     return isinstance(state.data, TransientError)
 
 

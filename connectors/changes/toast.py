@@ -106,10 +106,10 @@ def reject_unknown(work: MergeWorkspace) -> None:
     later on, nobody needs the value: such changes are only dropped.
     """
     columns = work.columns
-    told = names(
-        f"bool_or(_cdc_op <> 'd' AND NOT {c.keep}) OVER earlier_of_row AS told_{c.value}" for c in columns.toastable
+    carried = names(
+        f"bool_or(_cdc_op <> 'd' AND NOT {c.keep}) OVER earlier_of_row AS carried_{c.value}" for c in columns.toastable
     )
-    untold = " OR ".join(f"({c.keep} AND NOT told_{c.value})" for c in columns.toastable)
+    missing = " OR ".join(f"({c.keep} AND NOT carried_{c.value})" for c in columns.toastable)
     earlier = f"ORDER BY {newest_first('t')} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
     work.create(
         "unknown",
@@ -118,11 +118,11 @@ WITH lives AS (
     SELECT *, count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys} {earlier}) AS deletes,
         count(*) FILTER (_cdc_op = 'd') OVER (PARTITION BY {columns.keys}) AS all_deletes
     FROM changes AS t WHERE ({columns.keys}) IN (SELECT ({columns.keys}) FROM changes WHERE {columns.any_kept})
-), told AS (
-    SELECT *, {told} FROM lives AS t WINDOW earlier_of_row AS (PARTITION BY {columns.keys}, deletes {earlier})
+), carried AS (
+    SELECT *, {carried} FROM lives AS t WINDOW earlier_of_row AS (PARTITION BY {columns.keys}, deletes {earlier})
 )
-SELECT {names(_SOURCE)}, all_deletes > deletes AS is_deleted_later FROM told WHERE ({untold}) AND NOT (
-    deletes = 0 AND EXISTS (SELECT 1 FROM stored WHERE {_same_key(columns, "stored", "told")} AND NOT _cdc_deleted)
+SELECT {names(_SOURCE)}, all_deletes > deletes AS is_deleted_later FROM carried WHERE ({missing}) AND NOT (
+    deletes = 0 AND EXISTS (SELECT 1 FROM stored WHERE {_same_key(columns, "stored", "carried")} AND NOT _cdc_deleted)
 )
 """,
     )
@@ -147,24 +147,24 @@ SELECT * FROM moves m WHERE NOT EXISTS (
 UPDATE changes SET {column.value} = found.value, {column.keep} = FALSE
 FROM (
     SELECT m.topic_id, m.stream_partition, m.stream_offset,
-        coalesce(told.told, struct_pack(v := stored_values.{column.value})).v AS value
+        coalesce(carried.carried, struct_pack(v := stored_values.{column.value})).v AS value
     FROM ready m
-    LEFT JOIN ({_told_sql(columns, column)}) AS told USING ({names(_SOURCE)})
+    LEFT JOIN ({_carried_sql(columns, column)}) AS carried USING ({names(_SOURCE)})
     LEFT JOIN stored_values
         ON NOT m.doubtful AND {_on_old_key(columns, "stored_values")} AND {is_newer("m", "stored_values")}
         AND (NOT stored_values._cdc_deleted OR {_is_same_change("stored_values")})
         AND NOT {_was_deleted_since(columns, "stored_values")}
-    WHERE m.{column.keep} AND (told.told IS NOT NULL OR stored_values._cdc_op IS NOT NULL)
+    WHERE m.{column.keep} AND (carried.carried IS NOT NULL OR stored_values._cdc_op IS NOT NULL)
 ) AS found
 WHERE {" AND ".join(f"changes.{name} = found.{name}" for name in _SOURCE)}
 """)
     work.delete("moves", f"({names(_SOURCE)}) IN (SELECT ({names(_SOURCE)}) FROM ready)")
 
 
-def _told_sql(columns: Columns, column: Column) -> str:
+def _carried_sql(columns: Columns, column: Column) -> str:
     """The newest value that changes of the old key carry before the move."""
     return f"""
-    SELECT {names(f"m.{name}" for name in _SOURCE)}, struct_pack(v := earlier.{column.value}) AS told
+    SELECT {names(f"m.{name}" for name in _SOURCE)}, struct_pack(v := earlier.{column.value}) AS carried
     FROM ready m JOIN changes earlier ON {_on_old_key(columns, "earlier")}
     WHERE m.{column.keep} AND earlier._cdc_op <> 'd' AND NOT earlier.{column.keep} AND {is_newer("m", "earlier")}
         AND NOT {_was_deleted_since(columns, "earlier")}

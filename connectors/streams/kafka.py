@@ -136,7 +136,7 @@ class KafkaStream:
         return RawBatch(_to_arrow(messages, self._by_address), moved)
 
     def acknowledge(self, positions: Positions) -> None:
-        """Commits to the consumer group, so that Kafka's lag tools tell the truth."""
+        """Commits to the consumer group, so that Kafka's lag tools are right."""
         if positions:
             self._consumer.commit(
                 offsets=[TopicPartition(p.topic, p.partition, n) for p, n in positions.items()], asynchronous=False

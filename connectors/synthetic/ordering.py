@@ -75,7 +75,7 @@ def _add_head(work: Session, customer: int, subtotal: Decimal) -> dict[str, Any]
 
 
 def pay_order(work: Session) -> None:
-    """Captures a payment, or fails it and tries another one."""
+    """Captures a payment, or fails it and tries another."""
     with work.transaction():
         order = work.pick("orders", recent=RECENT, status="pending")
         if work.rng.random() < 0.1:

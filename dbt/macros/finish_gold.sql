@@ -1,4 +1,4 @@
-{#- Called at the end of a run: tells the plugin whether readers may see what was built. -#}
+{#- Called at the end of a run: publishes what was built, or abandons it. -#}
 {% macro finish_gold(results) -%}
     {%- if execute -%}
         {%- set bad = results | rejectattr("status", "in", ["success", "pass", "warn", "no-op"]) | list -%}

@@ -26,7 +26,7 @@ class ConnectService(JavaService):
     quiet: ClassVar = {
         "org.apache.kafka.clients": "warn",
         "org.apache.kafka.common": "warn",
-        # It may start before its broker, and would tell of every try.
+        # It may start before its broker, and would log every attempt.
         "org.apache.kafka.clients.NetworkClient": "error",
         "org.apache.kafka.connect.runtime.isolation": "warn",
         "org.apache.kafka.connect.runtime.rest": "warn",

@@ -29,7 +29,7 @@ def ensure_work_pool(api_url: str) -> None:
 
 
 def crash_lost_runs(api_url: str) -> None:
-    """Tells the server of runs that died with their worker: it would count them as running, and hold up others.
+    """Marks runs that died with their worker as crashed: the server would count them as running, and block others.
 
     Raises:
         ServiceUnavailable: The server does not do it.
