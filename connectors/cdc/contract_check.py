@@ -167,7 +167,7 @@ def follow_contracts(
         kept = newest_version(versions[contract.table]).contract.columns
         change = Change(now, lsn, differences(known.contract, now, kept=[c.name for c in kept]))
         if change.answer == "followed":
-            record_contracts(layout, [now], lsn, baseline=known.baseline)
+            record_contracts(layout, [now], lsn)
             followed[contract.table] = list(change.found)
         else:
             changed[contract.table] = change

@@ -71,8 +71,7 @@ def resolve_drift(settings: Settings, table: TableName, change: Change) -> Drift
                 return DriftReport(table, "changed again", str(change), 0, time.monotonic() - began)
             rows, problem = found.source_rows, _differing(found)
             if not problem:
-                known = contract_versions(layout)[table][-1]
-                record_contracts(layout, [change.contract], change.lsn, baseline=known.baseline)
+                record_contracts(layout, [change.contract], change.lsn)
                 return DriftReport(table, "equal", str(change), rows, time.monotonic() - began)
         obstacle = _obstacle(settings, change.contract)
         if obstacle is None:

@@ -162,7 +162,7 @@ def _end_others(layout: LakeLayout, names: Collection[TableName], lsn: int) -> l
     for table, versions in sorted(contract_versions(layout).items()):
         if _is_captured(versions) and table not in names:
             contract = versions[-1].contract.model_copy(update={"captured": False})
-            record_contracts(layout, [contract], lsn, baseline=versions[-1].baseline)
+            record_contracts(layout, [contract], lsn)
             ended.append(f"{table} is no longer captured; silver stays until `lakehouse source forget {table}`")
     return ended
 

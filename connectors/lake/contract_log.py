@@ -105,7 +105,7 @@ def record_contracts(
     contracts: Iterable[TableContract],
     lsn: int,
     *,
-    baseline: Baseline = FIRST_EVENT,
+    baseline: Baseline | None = None,
     force: bool = False,
 ) -> list[TableName]:
     """Records the contracts that differ from the newest known ones; returns their tables.
@@ -115,7 +115,7 @@ def record_contracts(
         contracts: What the catalogue says now.
         lsn: LSN from which they hold, read before the catalogue. For a new baseline: the LSN of the marker behind which
             its snapshot ended.
-        baseline: What a silver table of these contracts starts from.
+        baseline: What a silver table of these contracts starts from; None: as before.
         force: Record the others, too: their baseline is new.
 
     Raises:
@@ -128,16 +128,20 @@ def record_contracts(
         known = _versions(table)
         newest = {name: versions[-1] for name, versions in known.items()}
         changed = [c for c in wanted if c.table not in newest or _supersedes(c, baseline, newest[c.table], force=force)]
-        rows = [_contract_row(c, len(known.get(c.table, ())), lsn, baseline) for c in changed]
+        baselines = {name: version.baseline for name, version in newest.items()}
+        rows = [
+            _contract_row(c, len(known.get(c.table, ())), lsn, baseline or baselines.get(c.table, FIRST_EVENT))
+            for c in changed
+        ]
         append_numbered(table, rows, _CONTRACTS)
         return [contract.table for contract in changed]
 
     return optimistically(attempt)
 
 
-def _supersedes(contract: TableContract, baseline: Baseline, newest: ContractVersion, *, force: bool) -> bool:
+def _supersedes(contract: TableContract, baseline: Baseline | None, newest: ContractVersion, *, force: bool) -> bool:
     # Of two resyncs at once, the one that began later counts, whichever ends last.
-    if not baseline.is_pending and baseline.position < newest.baseline.position:
+    if baseline is not None and not baseline.is_pending and baseline.position < newest.baseline.position:
         return False
     return force or newest.contract != contract
 

@@ -65,6 +65,14 @@ def test_of_two_resyncs_at_once_the_one_that_began_later_counts(layout: LakeLayo
     assert record_contracts(layout, [contract()], 90, baseline=PENDING, force=True) != []
 
 
+def test_a_contract_alone_keeps_the_baseline_that_there_is_by_then(layout: LakeLayout) -> None:
+    orders = TableName("public", "orders")
+    record_contracts(layout, [contract()], 10)
+    record_contracts(layout, [contract()], 20, baseline=PENDING, force=True)
+    assert record_contracts(layout, [contract("orders", "total")], 30) == [orders]
+    assert latest_versions(layout)[orders].baseline == PENDING
+
+
 def test_weird_table_names_come_back_as_they_were(layout: LakeLayout) -> None:
     weird = TableContract(schema_name='a."b', table_name="Ü x", columns=(), key=())
     record_contracts(layout, [weird], 1)
