@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connectors.changes.events import EVENTS
-from connectors.changes.schema_changes import POLICIES
+from connectors.changes.policies import POLICIES
 from connectors.postgres.types import TYPES, Refusal, TypeRule, sql_name
 from connectors.settings import Settings
 
@@ -156,7 +156,7 @@ def evolution_page() -> str:
         "  table has a primary key and at most `LAKEHOUSE_CDC__AUTO_RESYNC_ROWS` rows, the drain resyncs it by itself.",
         "",
         "If a table changed in several ways, the strictest answer counts. [alterations.md](alterations.md) lists",
-        "PostgreSQL's statements one by one. Written by `make docs` from `connectors/changes/schema_changes.py`; a",
+        "PostgreSQL's statements one by one. Written by `make docs` from `connectors/changes/policies.py`; a",
         "test proves every row.",
         "",
         "To stop capturing a table, exclude it with `LAKEHOUSE_CDC__TABLES` (`*.*,!public.log`), or drop or rename it",

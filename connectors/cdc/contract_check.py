@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.changes.schema_changes import Answer, Difference, answer_to, differences, with_memory
+from connectors.changes.policies import Answer
+from connectors.changes.schema_changes import Difference, answer_to, differences, with_memory
 from connectors.debezium.checks import stopping_findings
 from connectors.debezium.config import publication_name
 from connectors.errors import TablePaused

@@ -11,6 +11,7 @@ __all__ = [
     "markers",
     "moment",
     "order",
+    "policies",
     "schema_changes",
     "toast",
     "workspace",

@@ -2,6 +2,7 @@
 
 __all__ = [
     "catalog",
+    "catalog_queries",
     "checks",
     "connection",
     "contracts",

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.cdc.rebuild import rebuild_checked
 from connectors.cdc.sync import sync_source
-from connectors.changes.schema_changes import POLICIES
+from connectors.changes.policies import POLICIES
 from connectors.postgres.connection import connect
 from tests.definitions import CASES, tried
 from tests.lake import differences

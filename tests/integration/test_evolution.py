@@ -15,7 +15,7 @@ from connectors.cdc.rebuild import rebuild_checked
 from connectors.cdc.registration import register_source
 from connectors.cdc.resync import resync_table
 from connectors.cdc.sync import sync_source
-from connectors.changes.schema_changes import POLICIES
+from connectors.changes.policies import POLICIES
 from connectors.debezium.config import publication_name
 from connectors.errors import ContractMismatch, TablePaused
 from connectors.lake.contract_log import registered_versions

@@ -2,7 +2,8 @@
 
 import pytest
 
-from connectors.changes.schema_changes import POLICIES, Difference, answer_to, differences, with_dropped, with_memory
+from connectors.changes.policies import POLICIES
+from connectors.changes.schema_changes import Difference, answer_to, differences, with_dropped, with_memory
 from connectors.postgres.contracts import ColumnContract, Fingerprint, Member, TableContract
 
 ID = ColumnContract(name="id", type_name="int4", nullable=False, number=1)
