@@ -101,16 +101,8 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         repairs = replaced_nulls(client.config(connector), [t for t in tables if t.contract.table in published])
         if apply_config(client, connector, config, restart=slot_epoch != known):
             changed.append(f"connector {connector} started")
-        client.wait_until(
-            connector,
-            lambda status: status.running and read_slot(connection, slot) is not None,
-            aim="running",
-            timeout=timeout,
-        )
-    for table, version in latest_versions(layout).items():
-        if version.baseline.is_pending and table in names:
-            take_snapshot(settings, table)
-            changed.append(f"snapshot of {table} taken")
+        _wait_until_captured(client, connection, source, timeout=timeout)
+    changed += _take_pending_snapshots(settings, names)
     warnings = [finding for finding in findings if finding.severity == "warning"]
     return Registration(
         connector=connector,
@@ -119,6 +111,24 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         changed=tuple(changed),
         warnings=(*warnings, *repairs, *misleading_statistics(settings)),
     )
+
+
+def _wait_until_captured(client: ConnectClient, connection: Connection, source: str, *, timeout: float) -> None:
+    client.wait_until(
+        connector_name(source),
+        lambda status: status.running and read_slot(connection, slot_name(source)) is not None,
+        aim="running",
+        timeout=timeout,
+    )
+
+
+def _take_pending_snapshots(settings: Settings, names: Collection[TableName]) -> list[str]:
+    """Takes the snapshots of tables that were added to a source that is captured already."""
+    versions = latest_versions(LakeLayout.of(settings))
+    pending = [table for table, version in versions.items() if version.baseline.is_pending and table in names]
+    for table in pending:
+        take_snapshot(settings, table)
+    return [f"snapshot of {table} taken" for table in pending]
 
 
 def _ensure_epoch(
