@@ -22,7 +22,7 @@ def client(settings):
 def builds(client):
     return client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=["build-marts"])),
-        deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["local"])),
+        deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["marts-local"])),
     )
 
 

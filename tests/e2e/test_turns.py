@@ -57,7 +57,7 @@ def test_flow_goes_on_without_its_turn(settings, source, caplog):
 
     with caplog.at_level(logging.WARNING):
         assert work() == "worked"
-    assert f"going on without the turn of {limit_name(source)}" in caplog.text
+    assert f"running without the lock {limit_name(source)}" in caplog.text
 
 
 def test_killed_holder_loses_its_turn(killed_holder):
