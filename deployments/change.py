@@ -1,4 +1,4 @@
-"""What deploying changes: the fields of a deployment as `prefect.yaml` says them, beside those a server has."""
+"""The changes of a deploy: the fields of a deployment in `prefect.yaml`, compared with those of a server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

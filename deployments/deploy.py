@@ -1,4 +1,4 @@
-"""Deploys what `prefect.yaml` says to a Prefect server: all of it or nothing, and shows what changes.
+"""Deploys `prefect.yaml` to a Prefect server, all or nothing, and shows what changes.
 
 `prefect deploy --all` stops in the middle when the server refuses a deployment, and says nothing of what was there
 before. Here everything is checked and compared first; a server that then refuses one gets the others back as they were.

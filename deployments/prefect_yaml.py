@@ -1,4 +1,4 @@
-"""What may stand in `prefect.yaml`: a strict model, because Prefect ignores what it does not know."""
+"""A strict model of `prefect.yaml`, because Prefect ignores unknown keys."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Where the deployments of `prefect.yaml` can run: a work pool of processes, of Docker containers, or on AWS ECS.
+"""The work pools that `prefect.yaml` deploys to: processes, Docker containers, AWS ECS.
 
 The file is the same for all of them. What differs is filled into its placeholders, `{{ $LAKEHOUSE_POOL }}`:
 Prefect's own `prefect deploy` takes them from the environment, `lakehouse deploy` from here.

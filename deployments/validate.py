@@ -1,4 +1,4 @@
-"""Strict check of `prefect.yaml`, because Prefect ignores what it does not know.
+"""Validates `prefect.yaml` strictly, because Prefect ignores unknown keys.
 
 `schedulez:` deploys silently, and a misspelt parameter is found by the first run at night. Run it with
 `python -m deployments.validate`.

@@ -1,4 +1,4 @@
-"""How every flow is declared: one that is called from Python runs with the Prefect server that the settings name."""
+"""Declares flows: a flow called from Python runs with the Prefect server of the settings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

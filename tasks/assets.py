@@ -1,4 +1,4 @@
-"""Which tables a task writes, from which, and what they hold then: what Prefect shows of the lake's tables."""
+"""Assets: which tables a task writes, from which, with facts about them."""
 
 from collections.abc import Callable
 from functools import wraps

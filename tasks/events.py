@@ -1,4 +1,4 @@
-"""Events that runs emit, under names that stay: what automations wait for (docs/observability.md)."""
+"""Events that runs emit, under stable names, for automations (docs/observability.md)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tasks of the lake's upkeep: silver tables rebuilt or re-snapshotted, rejected messages replayed."""
+"""Tasks of repair: rebuild, resync and replay."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The one preset of every task: what is retried, for how long, and that nothing is cached."""
+"""The preset of every task: retries on transient errors, a timeout, no cache."""
 
 from collections.abc import Callable
 from functools import wraps

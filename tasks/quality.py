@@ -1,4 +1,4 @@
-"""Tasks of quality: proof that the lake equals its source."""
+"""Tasks of quality: reconciliation and freshness."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What came of a run in one line: the message of its final state, which lists of runs show."""
+"""The summary of a run in one line, for the message of its final state."""
 
 from collections import Counter
 from collections.abc import Sequence

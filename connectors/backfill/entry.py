@@ -1,4 +1,4 @@
-"""What the ledger knows of one partition."""
+"""An entry of the ledger: the status of one partition."""
 
 from dataclasses import dataclass
 from datetime import datetime

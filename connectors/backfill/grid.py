@@ -1,4 +1,4 @@
-"""The partitions of a target at a glance: what a terminal and the Prefect UI both show."""
+"""The grid of partition status that a terminal and the Prefect UI show."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Partitions, some at a time."""
+"""Runs partitions in parallel."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

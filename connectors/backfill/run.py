@@ -1,4 +1,4 @@
-"""One partition: claimed, run, recorded. Whoever is killed in between leaves it to the next."""
+"""Runs one partition: claim, run, record. A run that is killed in between leaves it to the next one."""
 
 from threading import Event, Thread
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""From the stream into bronze: poll, commit, next.
+"""Drains the stream into bronze: poll, commit, repeat.
 
 Bronze takes every message as it is, one commit per micro-batch, with the positions it reached. Whatever kills this
 between two commits, the next run reads on from the positions in bronze: nothing is lost, nothing is there twice.

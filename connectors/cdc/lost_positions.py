@@ -1,4 +1,4 @@
-"""Positions that the stream no longer holds, once all tables are snapshotted again."""
+"""Gives up positions that the stream no longer holds, right before a snapshot of all tables."""
 
 from collections.abc import Iterable
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""From bronze into silver: what is pending, table by table, in slices of bounded size."""
+"""Merges pending batches from bronze into silver, table by table, in slices of bounded size."""
 
 import time
 

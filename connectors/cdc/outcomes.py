@@ -1,4 +1,4 @@
-"""Tables that something is done to one by one: what came of each, and one error that names all that failed."""
+"""Outcomes of an operation on several tables, and one error that names all tables that failed."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The verdict on a comparison of silver with its source, where the source may have been written to meanwhile."""
+"""The verdict of a reconciliation, where the source may have been written to meanwhile."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""What an earlier release may have left wrong in silver, found at registration."""
+"""Warnings at registration about errors that an earlier release may have left in silver."""
 
 import shlex
 

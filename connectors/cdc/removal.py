@@ -1,4 +1,4 @@
-"""Ends the capture of a source, or deletes what silver has of tables whose capture has ended."""
+"""Ends the capture of a source, and deletes silver tables whose capture has ended."""
 
 from collections.abc import Sequence
 

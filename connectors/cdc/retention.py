@@ -1,4 +1,4 @@
-"""What the lake need not keep for ever.
+"""Retention: trims bronze and purges soft-deleted rows.
 
 Old messages of bronze, once a snapshot of silver stands for them; deleted rows of silver, once nothing older comes.
 """

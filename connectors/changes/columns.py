@@ -1,4 +1,4 @@
-"""A table's columns as the SQL of decoding, folding and merging names them."""
+"""The columns of a table, with their names in the SQL of decoding, folding and merging."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

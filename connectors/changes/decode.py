@@ -1,4 +1,4 @@
-"""From messages as received to typed changes, in DuckDB, without a Python object per row.
+"""Decodes messages into typed changes, in DuckDB, without a Python object per row.
 
 What can't be decoded keeps its row, with the reason: it is for the quarantine, and never NULL in silver.
 """

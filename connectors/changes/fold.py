@@ -1,4 +1,4 @@
-"""Several changes of one key become one, in DuckDB.
+"""Folds several changes of one key into one, in DuckDB.
 
 Works on the table `changes` (the rows of `decode_sql` that were not rejected) and leaves the table `folded`:
 a row per key with its newest position, every value that the changes carry, and per toastable column a flag that the

@@ -1,4 +1,4 @@
-"""Markers: messages that were written into the source's log, to be met again in the stream."""
+"""Markers: messages that a drain writes to the source's log and finds again in the stream."""
 
 import json
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""A moment of the source, as a transaction there sees it: which changes had been committed by then."""
+"""A moment of the source as a transaction sees it: which changes were committed by then."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -1,4 +1,4 @@
-"""Schema changes: the differences between two contracts of a table, and what becomes of its columns."""
+"""Schema changes: the differences between two contracts of a table, and their columns taken together."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What Debezium can't carry: findings beside those about the database itself."""
+"""The part of the preflight check about Debezium's limits."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The connector's configuration, and the names that follow from the source's."""
+"""The connector's configuration, and names derived from the source's name."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Brings a connector to a configuration, and to run."""
+"""Applies a configuration to a connector, and starts it."""
 
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import SourceNotReady

@@ -1,4 +1,4 @@
-"""How Debezium writes a value that an update did not change and PostgreSQL therefore did not send."""
+"""How Debezium writes an unchanged TOAST value, which PostgreSQL does not send."""
 
 import base64
 import hashlib

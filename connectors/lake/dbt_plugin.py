@@ -1,4 +1,4 @@
-"""dbt-duckdb's plugin for the lake: what a dbt run reads is pinned, what it builds is published whole.
+"""dbt-duckdb's plugin for the lake: pins what a dbt run reads, publishes what it builds, all or nothing.
 
 Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at one version, as views in schema
 `silver`, and attaches a copy of gold as catalogue `gold`; `dbt/macros/finish_gold.sql` calls it at the end.

@@ -1,4 +1,4 @@
-"""The file that dbt builds gold in, and how it takes the place of the one that readers see.
+"""The file that dbt builds gold in, and how it replaces the file that readers see.
 
 DuckDB lets one process write a file or many read it. So dbt builds in a copy, and only a build that succeeded is
 renamed into place: readers never wait, never fail and never see half a build.

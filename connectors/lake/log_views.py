@@ -1,4 +1,4 @@
-"""Views of the change log and of the quarantine, for people who look into them."""
+"""Views of the change log and the quarantine, for queries."""
 
 import duckdb
 

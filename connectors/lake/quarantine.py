@@ -1,4 +1,4 @@
-"""Quarantine: messages that could not be read, whole, with the reason; and what became of them when tried again.
+"""Quarantine: rejected messages with the reason, and the outcome of their replays.
 
 Two tables that are only ever appended to: the messages, and the outcomes. The newest outcome of a message counts, by
 the version of silver that it came with; a message without one is rejected.

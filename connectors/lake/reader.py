@@ -1,4 +1,4 @@
-"""One DuckDB connection in which all of the lake can be queried and nothing changed."""
+"""A read-only DuckDB connection to the whole lake."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""S3 as DuckDB reads it."""
+"""S3 as a file system for DuckDB."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reading back: silver pinned at one version per table, as views in DuckDB.
+"""DuckDB views of silver, pinned at one version per table.
 
 DuckDB reads the data files itself: its `delta` extension would have to be downloaded, and Arrow's scanner
 rejects merged files, in which one column comes in two string types.

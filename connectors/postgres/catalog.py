@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says about the tables that are captured."""
+"""Reads table contracts and their fingerprints from PostgreSQL's catalogue."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which tables a setting like `public.*, sales.order?, !public.log` means."""
+"""Selects tables by patterns like `public.*, sales.order?, !public.log`."""
 
 import re
 from collections.abc import Iterable, Sequence

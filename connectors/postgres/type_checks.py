@@ -1,4 +1,4 @@
-"""What keeps values of a captured type from being read as they are, found in the database as a whole."""
+"""The part of the preflight check about types: values that would arrive altered, in the database as a whole."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Every PostgreSQL type: one row each, which says what becomes of its values.
+"""Every PostgreSQL type: one row each, which says how silver stores its values.
 
 A rule says how silver keeps a type, and how its values decode from what Debezium writes as configured in
 `connectors.debezium.config`. A refusal says why a type is not captured: `lakehouse source check` names its columns.

@@ -1,4 +1,4 @@
-"""The SQL that sums up one side of a comparison, PostgreSQL's or DuckDB's.
+"""The SQL of checksums for one side of a comparison, PostgreSQL's or DuckDB's.
 
 Each row becomes one md5 over the canonical text of all its columns, in the order of their names, and belongs
 to a bucket by the md5 of its key. A bucket is summed up as the number of its rows and the exact sum of 60 bits

@@ -1,4 +1,4 @@
-"""Reconciliation: proof that the silver tables of a source equal its tables.
+"""Reconciliation: compares the silver tables of a source with its tables.
 
 The comparison is of two moments: of the source when its first table is read, of silver when it is pinned.
 It is quiet only if silver was drained through all that was committed, and nothing changed in between.

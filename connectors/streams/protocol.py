@@ -1,4 +1,4 @@
-"""What a stream of change events must be able to do."""
+"""The protocol of change streams."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the shop sells and whom it knows: rows of categories, products, inventory, customers and addresses."""
+"""Rows of categories, products, inventory, customers and addresses."""
 
 import random
 from collections.abc import Iterator

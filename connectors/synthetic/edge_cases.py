@@ -1,4 +1,4 @@
-"""What is hard to capture: large values that stay, changed keys, rebirth, rollback, several changes at once.
+"""Cases that are hard to capture: unchanged TOAST values, key changes, re-inserts, rollbacks, repeated updates.
 
 A large value is stored out of line. When another column of its row changes, PostgreSQL does not log the value again.
 """

@@ -1,4 +1,4 @@
-"""What happens to orders: placed, paid, shipped, delivered, cancelled, returned, erased."""
+"""Traffic of orders: placed, paid, shipped, delivered, cancelled, returned, erased."""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is bought: rows of orders, order items, payments, shipments and returns, in order of time."""
+"""Rows of orders, order items, payments, shipments and returns, in order of time."""
 
 import random
 import uuid

@@ -1,4 +1,4 @@
-"""What happens besides orders: customers, addresses, categories, products and stock are added, edited, removed."""
+"""Traffic besides orders: customers, addresses, categories, products and stock are added, edited, removed."""
 
 from decimal import Decimal
 from typing import Any

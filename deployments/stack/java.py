@@ -1,4 +1,4 @@
-"""What Kafka and Kafka Connect have in common: both are Java programs with a properties file."""
+"""The base of Kafka and Kafka Connect: Java programs with a properties file."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

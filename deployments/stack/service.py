@@ -1,4 +1,4 @@
-"""What all services of the stack have in common: prepare, start, wait until ready, stop."""
+"""The base of all services of the stack: prepare, start, wait until ready, stop."""
 
 import subprocess
 import threading

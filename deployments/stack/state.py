@@ -1,4 +1,4 @@
-"""What the stack remembers in the state folder: ports, the command that holds it, and addresses for the settings."""
+"""State of the stack in the state folder: ports, the command that runs it, and addresses for the settings."""
 
 import json
 import os

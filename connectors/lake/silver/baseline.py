@@ -1,4 +1,4 @@
-"""What a silver table starts from: which changes in bronze count for it, and where its first rows come from."""
+"""The baseline of a silver table: where its first rows come from, and which changes in bronze count."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Appends the changes of a table without a key: every image of a row that came (+1) or went (-1)."""
+"""Appends the changes of a table without a primary key: each image of a row, +1 as it appears, -1 as it goes."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""One merge into one silver table: a slice of bronze becomes one commit with the rows and the batch they reach."""
+"""One merge into one silver table: a slice of bronze becomes one commit of rows and progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

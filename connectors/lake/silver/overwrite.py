@@ -1,4 +1,4 @@
-"""All rows of a silver table replaced in one commit: whoever reads sees the old ones, or the new."""
+"""Replaces all rows of a table in one commit: readers see the old rows or the new ones."""
 
 from collections.abc import Mapping
 

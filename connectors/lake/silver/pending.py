@@ -1,4 +1,4 @@
-"""What bronze holds for a silver table and silver has not merged: in which slices, and in which order."""
+"""The pending batches of a silver table: in which slices, and in which order they are merged."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A copy of a silver table, recorded before bronze is trimmed: a rebuild begins with it instead of with nothing."""
+"""Snapshots of silver, saved before bronze is trimmed: a rebuild starts from one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The schema of a silver table, and the error of one that its source has grown out of."""
+"""The schema of a silver table, and the error of a paused one."""
 
 import shlex
 

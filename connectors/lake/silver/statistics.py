@@ -1,4 +1,4 @@
-"""Which columns of silver keep file statistics: those whose smallest and greatest value Delta's log can say exactly.
+"""File statistics of silver: kept for columns whose minimum and maximum Delta's log can hold exactly.
 
 The log has them as JSON numbers. A decimal of more than 15 digits is rounded there, and NaN is omitted: whoever skips
 files by such bounds, a merge or a stranger's query, skips files that hold what is looked for.

@@ -1,4 +1,4 @@
-"""Rows that silver holds already."""
+"""Reads rows that silver holds already."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Merges the changes of a table with a key: silver holds the newest row per key, deleted ones marked."""
+"""Merges the changes of a table with a primary key: silver holds the newest row per key, also soft-deleted ones."""
 
 import datetime as dt
 from collections.abc import Mapping
