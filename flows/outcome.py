@@ -1,4 +1,4 @@
-"""How a flow run ends: its result, with a message that lists of runs show."""
+"""How a flow run ends: its result, with a message that says what it did."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast

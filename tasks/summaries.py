@@ -14,10 +14,13 @@ from tasks.words import counted
 
 
 def summarise_drain(report: SyncReport) -> str:
-    """`1,243 changes in 6 tables, 1 paused`."""
+    """`1,243 changes in 6 tables, 1 resynced, 1 paused`."""
     merged = [merge for merge in succeeded(report.outcomes) if merge.changes]
     changes = sum(merge.changes for merge in merged)
     parts = [f"{counted(changes, 'change')} in {counted(len(merged), 'table')}" if changes else "no changes"]
+    resynced = sum(drift.outcome == "resynced" for drift in report.resolved)
+    if resynced:
+        parts.append(f"{resynced} resynced")
     rejected = sum(merge.rejected for merge in merged)
     if rejected:
         parts.append(f"{counted(rejected, 'message')} rejected")

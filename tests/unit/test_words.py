@@ -1,9 +1,11 @@
 """Numbers agree with their nouns; the message of a run says what came of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.cdc.contract_check import ContractCheck
-from connectors.cdc.reports import DrainReport, MergeReport, RebuildReport
+from connectors.cdc.reports import DrainReport, DriftReport, MergeReport, RebuildReport
 from connectors.cdc.sync import SyncReport
 from connectors.errors import CommitConflict, TablePaused, TerminalError
 from connectors.postgres.identifiers import TableName
@@ -43,6 +45,8 @@ def test_drain_says_rows_tables_and_what_is_paused():
     assert summarise_drain(drained(outcomes)) == "1,243 changes in 2 tables, 2 messages rejected, 1 paused"
     assert summarise_drain(drained({ORDERS: CommitConflict("others won")})) == "no changes, 1 failed"
     assert summarise_drain(drained({})) == "no changes"
+    drift = DriftReport(ITEMS, "resynced", "column renamed", 7, 0.5)
+    assert summarise_drain(replace(drained({}), resolved=[drift])) == "no changes, 1 resynced"
 
 
 def test_comparison_says_how_many_tables_and_rows_differ():
