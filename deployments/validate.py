@@ -110,7 +110,7 @@ def _problems_with_parameters(one: FlowDeployment) -> Iterator[str]:
                 one.flow.validate_parameters(parameters)
         except (SignatureMismatchError, ParameterTypeError) as error:
             if place == "parameters" and _only_missing(error):
-                # Whoever starts a run by hand is asked for them; a schedule must give them.
+                # The form of a manual run asks for them; a schedule must have them.
                 continue
             yield f"{one.name}: {place}: {error}"
             # What is wrong with the deployment's parameters would be found in each of its schedules again.

@@ -81,7 +81,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
         lsn = current_lsn(connection)
         tables = read_tables(connection, versions, publication=publication)
         contracts = [table.contract for table in tables]
-        left_out = narrowed_tables(connection, publication) or {}
+        omitted = narrowed_tables(connection, publication) or {}
         gone = [versions[table][-1].contract for table in versions.keys() - {c.table for c in contracts}]
         renamed = find_renamed(connection, [contract.oid for contract in gone])
     unread = {
@@ -94,10 +94,8 @@ def check_contracts(settings: Settings) -> ContractCheck:
     unsafe = {
         table: table_paused(change.contract, _problem(change, verdicts.get(table))) for table, change in changed.items()
     }
-    whole = {table for table, lacking in left_out.items() if not lacking}
-    missed = {
-        c.table: _missed(c, left_out.get(c.table), unsafe.get(c.table)) for c in contracts if c.table not in whole
-    }
+    whole = {table for table, lacking in omitted.items() if not lacking}
+    missed = {c.table: _missed(c, omitted.get(c.table), unsafe.get(c.table)) for c in contracts if c.table not in whole}
     known_to_differ = {table for table, change in changed.items() if _is_of(verdicts.get(table), change)}
     of_no_use = {t for t, change in changed.items() if change.answer == "paused" and not settings.cdc.auto_resync_rows}
     waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
@@ -122,10 +120,10 @@ def _problem(change: Change, verdict: Verdict | None) -> str:
     return f"{change}; it is to be compared with its source" if change.answer == "verified" else str(change)
 
 
-def _missed(contract: TableContract, left_out: str | None, other: TablePaused | None) -> TablePaused:
+def _missed(contract: TableContract, omitted: str | None, other: TablePaused | None) -> TablePaused:
     """Why a table is paused that the publication lacks, whole or in part, and maybe for another reason, too."""
     command = _REGISTER if other is None else f"{_REGISTER} && {other.command}"
-    what = "it was removed from the publication" if left_out is None else f"the publication omits {left_out}"
+    what = "it was removed from the publication" if omitted is None else f"the publication omits {omitted}"
     return table_paused(contract, f"{what}: changes are missed from then on", command=command)
 
 

@@ -28,8 +28,8 @@ def exclude_unsupported(settings: Settings) -> list[TableName]:
         tables = read_tables(connection, registered_versions(layout))
         stopping = [table.contract.table for table in tables if stopping_findings(table)]
         published = narrowed_tables(connection, publication) or {} if stopping else {}
-        left_out = [table for table in stopping if table in published]
-        for table in left_out:
+        excluded = [table for table in stopping if table in published]
+        for table in excluded:
             with ConnectClient(settings.connect.url) as client:
                 config = client.config(connector)
                 if config is not None:
@@ -38,4 +38,4 @@ def exclude_unsupported(settings: Settings) -> list[TableName]:
                     client.resume(connector)
             # Last: as long as the publication names it, this is done again.
             unpublish(connection, publication, table)
-    return left_out
+    return excluded

@@ -81,7 +81,7 @@ def preflight_check(connection: Connection, settings: Settings, tables: list[Cat
         *check_tables(
             tables,
             role=settings.postgres.user,
-            published=[table for table, left_out in narrowed.items() if not left_out],
+            published=[table for table, omitted in narrowed.items() if not omitted],
         ),
         *check_types(connection, tables),
         *check_stream(source, tables),

@@ -39,7 +39,7 @@ _POSITION_BITS = 62
 _MORE = 1 << _POSITION_BITS
 """In a number of a position: higher bits of it follow in the next number."""
 _REOPEN_AFTER = 50
-# Longer than any run: whoever has opened the table goes on to read the files of that version.
+# Longer than any run: a reader that has opened the table still reads the files of that version.
 _VACUUM_HOURS = 7 * 24
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", "delta.checkpointInterval": "50"}

@@ -108,7 +108,7 @@ class SilverSnapshot:
 def pin_silver(root: str, source: str, tables: Iterable[TableName] | None = None) -> SilverSnapshot:
     """Opens silver tables of a source once each and remembers what it holds now.
 
-    Whoever reads for longer than the vacuum retention loses the files.
+    A reader that takes longer than the vacuum retention loses the files.
 
     Args:
         root: The lake's root.

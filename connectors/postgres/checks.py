@@ -17,7 +17,7 @@ Severity = Literal["blocker", "warning"]
 
 OLDEST_VERSION = 140000
 RESERVED_PREFIX = "_cdc_"
-_LEAVE_OUT = "leave the table out of LAKEHOUSE_CDC__TABLES"
+_EXCLUDE = "leave the table out of LAKEHOUSE_CDC__TABLES"
 
 _SERVER = """
     SELECT current_setting('server_version_num')::int AS version,
@@ -132,9 +132,9 @@ def check_publication(narrowed: Mapping[TableName, str]) -> list[Finding]:
     """Checks that the source's publication publishes its tables whole; see `replication.narrowed_tables`."""
     fix = "lakehouse source register -- it publishes the table whole, and reads its rows again"
     return [
-        Finding("warning", str(table), f"is published without {left_out}: such changes are missed", fix)
-        for table, left_out in sorted(narrowed.items())
-        if left_out
+        Finding("warning", str(table), f"is published without {omitted}: such changes are missed", fix)
+        for table, omitted in sorted(narrowed.items())
+        if omitted
     ]
 
 
@@ -212,7 +212,7 @@ def _access_findings(table: CatalogTable, role: str, *, published: bool) -> list
 
 
 def row_security_findings(table: CatalogTable, role: str) -> list[Finding]:
-    """Checks that whoever reads the table reads all of it."""
+    """Checks that the user sees all rows of the table."""
     if not table.filtered:
         return []
     problem = "has row-level security that hides rows from the user"
@@ -234,7 +234,7 @@ def twin_findings(table: CatalogTable) -> list[Finding]:
 
 def _renaming(table: CatalogTable, column: ColumnContract) -> str:
     rename = f"ALTER TABLE {table.contract.table.quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...;"
-    return f"{rename} -- or {_LEAVE_OUT}"
+    return f"{rename} -- or {_EXCLUDE}"
 
 
 def _column_findings(table: CatalogTable) -> list[Finding]:
@@ -246,7 +246,7 @@ def _column_findings(table: CatalogTable) -> list[Finding]:
         if refusal is not None:
             problem = f"is of type {sql_name(column.type_name)}, which is not captured: {refusal.why}"
             change = f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} TYPE text; -- or "
-            findings.append(Finding("blocker", subject, problem, change + _LEAVE_OUT))
+            findings.append(Finding("blocker", subject, problem, change + _EXCLUDE))
         if column.name.startswith(RESERVED_PREFIX):
             problem = f"begins with {RESERVED_PREFIX}, as the columns do that the lake adds"
             findings.append(Finding("blocker", subject, problem, _renaming(table, column)))

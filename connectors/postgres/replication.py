@@ -157,7 +157,7 @@ def drop_slot(connection: Connection, slot: str, *, patience: float = SLOT_RELEA
 def published_tables(connection: Connection, publication: str) -> list[TableName] | None:
     """Tables that a publication publishes whole, sorted; None if there is no such publication."""
     narrowed = narrowed_tables(connection, publication)
-    return None if narrowed is None else sorted(table for table, left_out in narrowed.items() if not left_out)
+    return None if narrowed is None else sorted(table for table, omitted in narrowed.items() if not omitted)
 
 
 def narrowed_tables(connection: Connection, publication: str) -> dict[TableName, str] | None:
@@ -165,7 +165,7 @@ def narrowed_tables(connection: Connection, publication: str) -> dict[TableName,
     if not _exists(connection, publication):
         return None
     rows = connection.execute(_PUBLISHED, {"publication": publication})
-    return {TableName(schema, name): ", ".join(filter(None, left_out)) for schema, name, *left_out in rows}
+    return {TableName(schema, name): ", ".join(filter(None, omitted)) for schema, name, *omitted in rows}
 
 
 def ensure_publication(connection: Connection, publication: str, tables: Sequence[TableName]) -> bool:

@@ -86,7 +86,7 @@ _ARRAY_OF_VALUES = replace(
 )
 
 _UNWRITABLE = Refusal("Debezium can't write such an array, or not one with a NULL inside")
-_LEFT_OUT = Refusal("Debezium leaves such a column out")
+_OMITTED = Refusal("Debezium omits such a column")
 _SHIFTED = Refusal("Debezium changes some elements: years before 1, infinity, 24:00, or an hour skipped in summer")
 _OF_EXTENSION = Refusal("no rule is proven for it")
 UNKNOWN = Refusal("there is no rule for it: its values could be lost")
@@ -168,7 +168,7 @@ TYPES: dict[str, TypeRule | Refusal] = {
     **_rows("sparsevec geometry geography", _OF_EXTENSION),
     **_arrays("hstore vector halfvec sparsevec geometry geography", _OF_EXTENSION),
     **_arrays("date timestamp timestamptz time timetz", _SHIFTED),
-    **_arrays("interval money name xml varbit point int2vector oidvector refcursor", _LEFT_OUT),
+    **_arrays("interval money name xml varbit point int2vector oidvector refcursor", _OMITTED),
     **_arrays(
         "bit tsvector tsquery composite range multirange int4multirange int8multirange nummultirange", _UNWRITABLE
     ),

@@ -2,7 +2,7 @@
 
 Each row becomes one md5 over the canonical text of all its columns, in the order of their names, and belongs
 to a bucket by the md5 of its key. A bucket is summed up as the number of its rows and the exact sum of 60 bits
-of their md5. A row of a table without key is its own key; rows that are alike are counted.
+of their md5. In a table without a primary key, a row is its own key, and equal rows are counted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -31,7 +31,7 @@ class KeySum(NamedTuple):
     """What one side says of one key.
 
     Attributes:
-        match: md5 of the key, of the whole row in a table without key.
+        match: md5 of the key; without a primary key, of the whole row.
         rows: Rows of that key.
         digest: Sum of their digests.
         label: The key's values as text, or a sample of the row.

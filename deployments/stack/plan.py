@@ -22,7 +22,7 @@ def plan_services(home: Path, settings: Settings, *, ports: Mapping[str, int]) -
 
     Args:
         home: The state folder.
-        settings: What the user has set; a service whose address is set there is left out.
+        settings: What the user has set; a service whose address is set there is not started.
         ports: Port by name; one that is missing is not known yet.
     """
     port = {name: ports.get(name, 0) for name in PORTS}

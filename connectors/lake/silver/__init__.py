@@ -1,6 +1,6 @@
 """Silver: one table per source table, kept in step by merges from bronze.
 
-`upsert` keeps the current row per key; `history` keeps every image of the rows of a table without a key.
+`upsert` keeps the current row per primary key; `history` keeps every image of the rows of a table without one.
 """
 
 __all__ = [
