@@ -52,7 +52,7 @@ def main() -> None:
         for pending in (0, PENDING):
             source.execute("VACUUM FULL item")
             source.execute(f"UPDATE item SET n = n + 1 WHERE id <= {pending}")
-            [found] = drained(settings).settled
+            [found] = drained(settings).resolved
             assert found.outcome == "equal", found
             print(f"compare after VACUUM FULL, {pending:,} changes pending: {found.seconds:.1f} s")
         print(f"resync: {timed(lambda: resync_table(settings, table)):.1f} s")
