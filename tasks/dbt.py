@@ -5,6 +5,7 @@ from typing import Any
 from prefect.settings import PREFECT_LOGGING_LEVEL
 
 from connectors.errors import TerminalError
+from connectors.lake.dbt_settings import using
 from connectors.settings import Settings
 from tasks.artifacts import DbtNode, publish_build
 from tasks.cost import Meter
@@ -31,8 +32,6 @@ def build_models(settings: Settings) -> list[DbtNode]:
     """
     # dbt takes seconds to import; only a run that uses it should wait for that.
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415
-
-    from connectors.lake.dbt_plugin import using  # noqa: PLC0415
 
     class ModelsAsTasks(PrefectDbtRunner):  # type: ignore[misc] # it comes without types
         """Makes task runs of models alone: one costs 0.15 s of CPU, and tests are many and short."""

@@ -9,6 +9,7 @@ import yaml
 
 from connectors.backfill.partitions import Partition
 from connectors.errors import TerminalError, TransientError
+from connectors.lake.dbt_settings import using
 from connectors.lake.gold import BUSY, gold_file
 from connectors.postgres.identifiers import quote_identifier
 from connectors.settings import Settings
@@ -48,8 +49,6 @@ class DbtModel:
         """
         # dbt takes seconds to import; only a run that uses it should wait for that.
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
-
-        from connectors.lake.dbt_plugin import using  # noqa: PLC0415
 
         since, until = map(str, partition.days)
         with using(self._settings):

@@ -5,6 +5,7 @@ __all__ = [
     "commits",
     "contract_log",
     "dbt_plugin",
+    "dbt_settings",
     "engines",
     "epoch_log",
     "gold",

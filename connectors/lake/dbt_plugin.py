@@ -5,8 +5,6 @@ Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
@@ -17,23 +15,11 @@ from dbt_common.invocation import get_invocation_id
 from duckdb import DuckDBPyConnection
 
 from connectors.errors import LakehouseError
+from connectors.lake.dbt_settings import settings_of_run
 from connectors.lake.gold import GoldBuild, gold_file, record_versions
 from connectors.lake.storage import configure_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.identifiers import quote_literal
-from connectors.settings import Settings, load_settings
-
-_given: list[Settings] = []
-
-
-@contextmanager
-def using(settings: Settings) -> Iterator[None]:
-    """Runs dbt within this process with these settings; run by itself, dbt has those of the environment."""
-    _given.append(settings)
-    try:
-        yield
-    finally:
-        _given.pop()
 
 
 class Plugin(BasePlugin):
@@ -41,7 +27,7 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's signature
         """Prepares; nothing is opened before dbt connects."""
-        self._settings = _given[-1] if _given else load_settings()
+        self._settings = settings_of_run()
         self._lock = threading.Lock()
         self._run: str | None = None
         self._build: GoldBuild | None = None
