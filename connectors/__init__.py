@@ -13,6 +13,7 @@ The journey of one row change, and the file of each step:
    with the source.
 
 `cdc/` holds the operations over these parts; `cdc/sync.py` runs steps 3 to 6 and is the first file to open.
+`loads/` brings in what does not stream: DynamoDB, S3 objects, other tables of PostgreSQL.
 `backfill/` runs past partitions of a target, `synthetic/` makes a web shop to try everything on.
 """
 
@@ -24,6 +25,7 @@ __all__ = [
     "errors",
     "failpoints",
     "lake",
+    "loads",
     "postgres",
     "quality",
     "settings",

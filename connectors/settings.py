@@ -144,6 +144,35 @@ class DbtSettings(_Group):
         return value.absolute()
 
 
+def _own_loads() -> Path:
+    return Path(__file__).parent / "synthetic" / "loads.yaml"
+
+
+class LoadSettings(_Group):
+    """Batch loads: what does not stream."""
+
+    file: Path = Field(
+        default_factory=_own_loads,
+        description="Declaration of the sources and tables; unset: the web shop's, which is included.",
+    )
+    pii_salt: SecretStr | None = Field(None, description="Salt of the hashes of columns with personal data.")
+    slice_bytes: int = Field(256 * 2**20, ge=1, description="Bytes at the source that are loaded in one commit.")
+
+    @field_validator("file")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        return value.absolute()
+
+
+class AwsSettings(_Group):
+    """The AWS account that batch loads read from; what is unset comes from the usual `AWS_*` variables."""
+
+    endpoint_url: str | None = Field(None, description="Address of a stand-in for AWS; unset: AWS.")
+    region: str | None = Field(None, description="Region.")
+    access_key_id: str | None = Field(None, description="Access key; unset: the worker's role.")
+    secret_access_key: SecretStr | None = Field(None, description="Secret of the access key.")
+
+
 class PrefectSettings(_Group):
     """Prefect, which schedules and shows the flows."""
 
@@ -188,6 +217,8 @@ class Settings(BaseSettings):
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
+    loads: LoadSettings = Field(default_factory=LoadSettings)
+    aws: AwsSettings = Field(default_factory=AwsSettings)
     dbt: DbtSettings = Field(default_factory=DbtSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     stack: StackSettings = Field(default_factory=StackSettings)

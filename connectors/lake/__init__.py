@@ -10,6 +10,8 @@ __all__ = [
     "epoch_log",
     "gold",
     "layout",
+    "load_table",
+    "load_views",
     "log_views",
     "quarantine",
     "reader",

@@ -1,7 +1,8 @@
 """dbt-duckdb's plugin for the lake: pins what a dbt run reads, publishes what it builds, all or nothing.
 
 Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at one version, as views in schema
-`silver`, and attaches a copy of gold as catalogue `gold`; `dbt/macros/finish_gold.sql` calls it at the end.
+`silver`, and what batch loads wrote, in a schema per source; it attaches a copy of gold as catalogue `gold`.
+`dbt/macros/finish_gold.sql` calls it at the end.
 """
 
 import threading
@@ -17,6 +18,7 @@ from duckdb import DuckDBPyConnection
 from connectors.errors import LakehouseError
 from connectors.lake.dbt_settings import settings_of_run
 from connectors.lake.gold import GoldBuild, gold_file, record_versions
+from connectors.lake.load_views import pin_loads, register_loads
 from connectors.lake.storage import configure_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.identifiers import quote_literal
@@ -60,7 +62,10 @@ class Plugin(BasePlugin):
         cursor.execute(f"ATTACH {quote_literal(str(build.file))} AS gold")
         silver = pin_silver(settings.lake.root, settings.cdc.source)
         register_views(cursor, silver)
-        record_versions(cursor, "gold", None if _is_partial() else silver.versions)
+        loads = pin_loads(settings.lake.root)
+        register_loads(cursor, loads)
+        versions = {**silver.versions, **{pinned.name: pinned.version for pinned in loads}}
+        record_versions(cursor, "gold", None if _is_partial() else versions)
 
     def _end(self, *, publish: bool) -> None:
         if self._build is None:

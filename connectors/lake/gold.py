@@ -14,6 +14,7 @@ import duckdb
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.errors import TransientError
+from connectors.lake.load_views import pin_loads
 from connectors.lake.views import pin_silver
 from connectors.settings import Settings
 
@@ -37,7 +38,8 @@ def record_versions(connection: duckdb.DuckDBPyConnection, catalog: str, version
 
 def moved_tables(settings: Settings) -> list[str]:
     """Names the silver tables that were written since gold was built, all of them if it never was."""
-    now = pin_silver(settings.lake.root, settings.cdc.source).versions
+    root = settings.lake.root
+    now = {**pin_silver(root, settings.cdc.source).versions, **{p.name: p.version for p in pin_loads(root)}}
     built = _built_from(gold_file(settings))
     return [table for table, version in now.items() if built.get(table) != version]
 

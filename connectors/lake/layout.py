@@ -95,6 +95,10 @@ class LakeLayout:
         """The current rows of a source table."""
         return f"{self.root}/silver/{self.source}/{folder(table.schema)}/{folder(table.name)}"
 
+    def load(self, source: str, table: str) -> str:
+        """The rows of a table that batch loads write."""
+        return f"{self.root}/silver/{source}/{table}"
+
     def rebuild(self, table: TableName) -> str:
         """Where a silver table is rebuilt before it replaces the old one."""
         return f"{self.root}/silver/{self.source}~rebuild/{folder(table.schema)}/{folder(table.name)}"

@@ -6,6 +6,8 @@ the version of silver that it came with; a message without one is rejected.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -81,6 +83,76 @@ def quarantine_rejected(work: MergeWorkspace, layout: LakeLayout, *, table: Tabl
         with committing(target):
             write_deltalake(target, rows, mode="append", commit_properties=with_progress(progress))
     return len(rows)
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """A row of a batch load that can't be read.
+
+    Attributes:
+        file: The object, or the table, that it is from.
+        version: Which version of it.
+        line: Its line; zero: all of the object.
+        reason: Why.
+        raw: How it begins, as received.
+    """
+
+    file: str
+    version: str
+    line: int
+    reason: str
+    raw: bytes
+
+
+def quarantine_rows(layout: LakeLayout, table: TableName, rows: Sequence[QuarantinedRow], *, number: int) -> int:
+    """Keeps rows of a batch load; returns how many are new: a load that is run again adds nothing twice.
+
+    Args:
+        layout: The lake.
+        table: Source and table of the load.
+        rows: The rows.
+        number: Number of the load.
+
+    Raises:
+        CommitConflict: Another writer committed first; load again.
+    """
+    if not rows:
+        return 0
+    target = ensure_table(layout.quarantine, SCHEMA)
+    name = f"v1/batch/{table}"
+    progress = {name: (reached(target, name) or 0) + 1}
+    now = datetime.now(UTC)
+    with scratch_connection(layout.root) as connection:
+        _open(connection, "kept", layout.quarantine, SCHEMA)
+        messages = [_as_message(row, table, number, now) for row in rows]
+        connection.register("arriving", pa.Table.from_pylist(messages, SCHEMA))
+        query = (
+            f"FROM arriving WHERE ({names(ADDRESS)}) NOT IN"
+            f" (SELECT ({names(ADDRESS)}) FROM kept WHERE source_table = {quote_literal(str(table))})"
+        )
+        new = connection.sql(query).to_arrow_table().cast(SCHEMA)
+        connection.unregister("arriving")
+    if len(new) > 0:
+        with committing(target):
+            write_deltalake(target, new, mode="append", commit_properties=with_progress(progress))
+    return len(new)
+
+
+def _as_message(row: QuarantinedRow, table: TableName, number: int, now: datetime) -> dict[str, Any]:
+    where = {"file": row.file, "line": str(row.line), "version": row.version}
+    return {
+        "source_table": str(table),
+        "batch": number,
+        "topic_id": f"{row.file}@{row.version}",
+        "stream_partition": 0,
+        "stream_offset": row.line,
+        "key": row.file.encode(),
+        "value": row.raw,
+        "headers": [(name, value.encode()) for name, value in where.items()],
+        "stream_time": now,
+        "reason": row.reason,
+        "rejected_at": now,
+    }
 
 
 def quarantined_messages(layout: LakeLayout, table: TableName, *, up_to_batch: int) -> Messages:

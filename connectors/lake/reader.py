@@ -9,6 +9,7 @@ import duckdb
 from connectors.errors import ConfigurationError
 from connectors.lake.gold import gold_file
 from connectors.lake.layout import LakeLayout
+from connectors.lake.load_views import pin_loads, register_loads
 from connectors.lake.log_views import register_log_views
 from connectors.lake.storage import duckdb_connection
 from connectors.lake.views import pin_silver, register_views
@@ -23,12 +24,13 @@ WHERE table_schema NOT IN ('main', 'information_schema') AND table_type <> 'LOCA
 
 @contextmanager
 def open_reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens DuckDB with views of silver, bronze and quarantine, pinned now, and gold's schemas if it was ever built.
+    """Opens DuckDB with views of silver, loads, bronze and quarantine, pinned now, and gold's schemas if it was built.
 
     A dbt run that goes on meanwhile is neither seen nor disturbed.
     """
     with duckdb_connection(settings.lake.root) as connection:
         register_views(connection, pin_silver(settings.lake.root, settings.cdc.source))
+        register_loads(connection, pin_loads(settings.lake.root))
         register_log_views(connection, LakeLayout.of(settings))
         gold = gold_file(settings)
         if gold.exists():

@@ -49,3 +49,29 @@ def remove(uri: str) -> None:
             files.rm(uri, recursive=True)
     except S3_RETRYABLE_ERRORS as error:
         raise OSError(str(error)) from error
+
+
+def write_bytes(uri: str, content: bytes) -> None:
+    """Writes an object.
+
+    Raises:
+        OSError: S3 refused, or did not answer.
+    """
+    try:
+        LakeFiles().pipe_file(uri, content)
+    except S3_RETRYABLE_ERRORS as error:
+        raise OSError(str(error)) from error
+
+
+def read_bytes(uri: str) -> bytes | None:
+    """Returns what an object holds; None if there is none.
+
+    Raises:
+        OSError: S3 refused, or did not answer.
+    """
+    try:
+        return bytes(LakeFiles().cat_file(uri))
+    except FileNotFoundError:
+        return None
+    except S3_RETRYABLE_ERRORS as error:
+        raise OSError(str(error)) from error

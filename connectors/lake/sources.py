@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_contracts
 from connectors.lake.epoch_log import current_epoch
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import is_remote, storage_errors
+from connectors.lake.storage import folders
 from connectors.postgres.identifiers import TableName
 
 
@@ -39,7 +38,7 @@ def registered_sources(root: str) -> list[LakeSource]:
         ServiceUnavailable: The storage did not answer.
     """
     found = []
-    for name in _folders(f"{root}/bronze"):
+    for name in folders(f"{root}/bronze"):
         layout = LakeLayout(root, name)
         epoch = current_epoch(layout)
         if epoch is not None:
@@ -47,13 +46,3 @@ def registered_sources(root: str) -> list[LakeSource]:
             bronze = BronzeLog(layout)
             found.append(LakeSource(name, epoch, tables, bronze.batch, bronze.through.lsn))
     return found
-
-
-def _folders(uri: str) -> list[str]:
-    if not is_remote(uri):
-        folder = Path(uri)
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-    from connectors.lake.s3 import folders  # noqa: PLC0415 - only lakes on object storage need it
-
-    with storage_errors(uri):
-        return folders(uri)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -119,6 +120,57 @@ def delete_table(uri: str) -> None:
 
     with storage_errors(uri):
         remove(uri)
+
+
+def write_file(uri: str, content: bytes) -> None:
+    """Writes a small file beside a table; nobody reads it before a commit names it."""
+    with storage_errors(uri):
+        if is_remote(uri):
+            from connectors.lake.s3 import write_bytes  # noqa: PLC0415 - only lakes on object storage need it
+
+            write_bytes(uri, content)
+            return
+        path = Path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read_file(uri: str) -> bytes | None:
+    """Returns what a small file holds; None if it is not there."""
+    with storage_errors(uri):
+        if is_remote(uri):
+            from connectors.lake.s3 import read_bytes  # noqa: PLC0415 - as above
+
+            return read_bytes(uri)
+        try:
+            return Path(uri).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def remove_file(uri: str) -> None:
+    """Removes a small file, if it is there."""
+    if not is_remote(uri):
+        Path(uri).unlink(missing_ok=True)
+        return
+    from connectors.lake.s3 import remove  # noqa: PLC0415 - as above
+
+    with storage_errors(uri):
+        remove(uri)
+
+
+def folders(uri: str) -> list[str]:
+    """Returns the names of the folders right below an address, sorted; none if it is not there."""
+    if not is_remote(uri):
+        folder = Path(uri)
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    from connectors.lake import s3  # noqa: PLC0415 - as above
+
+    with storage_errors(uri):
+        return s3.folders(uri)
 
 
 def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:

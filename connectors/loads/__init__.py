@@ -1,0 +1,25 @@
+"""Batch loads, beside the stream: dlt takes rows from sources, the lake commits them with their progress.
+
+`load.py` loads a table and is the first file to open; `protocol.py` says what a source is; `registry.py` has those that
+there are, one file each; `declaration.py` reads what a user declares.
+"""
+
+__all__ = [
+    "aws",
+    "batch",
+    "declaration",
+    "dynamodb",
+    "dynamodb_items",
+    "dynamodb_streams",
+    "extraction",
+    "files",
+    "load",
+    "object_paths",
+    "protocol",
+    "reading",
+    "registry",
+    "reports",
+    "s3_objects",
+    "sql_tables",
+    "types",
+]

@@ -1,0 +1,183 @@
+"""Loads one table: slice by slice, each extracted, its rejects quarantined, and committed with its progress.
+
+Idempotent: a run that is killed anywhere, run twice, or run at the same time as itself leaves the same table.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connectors.failpoints import failpoint
+from connectors.lake.commits import optimistically
+from connectors.lake.layout import LakeLayout
+from connectors.lake.load_table import LoadState, LoadTable, Rows
+from connectors.lake.quarantine import QuarantinedRow, quarantine_rows
+from connectors.lake.storage import duckdb_connection
+from connectors.loads.declaration import TableSpec
+from connectors.loads.extraction import extract
+from connectors.loads.protocol import Done, Slice, Window
+from connectors.loads.reading import Facts, Reading, Rejected
+from connectors.loads.registry import open_source
+from connectors.loads.reports import LoadReport
+from connectors.loads.types import column_type, duckdb_type
+from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
+from connectors.settings import Settings
+
+_HIDDEN = ("_seq", "_deleted")
+_OWN = {"_object": "text", "_etag": "text", "_row": "bigint", "_day": "date", "_loaded_at": "timestamp"}
+
+
+@dataclass
+class _Account:
+    """What a run has committed so far."""
+
+    rows: int = 0
+    slices: int = 0
+    rejected: int = 0
+    new_columns: list[str] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+
+    def add(self, reading: Reading, rows: int, new_columns: Iterable[str]) -> None:
+        self.rows += rows
+        self.slices += 1
+        self.rejected += len(reading.rejected)
+        self.new_columns += new_columns
+        self.facts.read_bytes += reading.facts.read_bytes
+        self.facts.consumed_capacity += reading.facts.consumed_capacity
+        self.facts.notes += reading.facts.notes
+
+
+def load_table(
+    settings: Settings,
+    source: str,
+    table: str,
+    *,
+    window: Window = Window(),  # noqa: B008 - it never changes
+    on_slice: Callable[[Slice], object] = lambda _: None,
+) -> LoadReport:
+    """Loads what is new in one table of a source.
+
+    Args:
+        settings: The lake, and where the declaration of the source is.
+        source: Name of the source.
+        table: Name of the table.
+        window: Which days; by default all.
+        on_slice: Called before each slice.
+
+    Raises:
+        CommitConflict: Other loads of the table kept committing first.
+        ConfigurationError: There is no such table, or the source refuses.
+        ContractMismatch: The table is frozen, and its source has other columns.
+        ServiceUnavailable: The source does not answer; what was committed stays.
+    """
+    began = time.monotonic()
+    opened, spec = open_source(settings, source, table)
+    account = _Account()
+
+    def attempt() -> LoadTable:
+        lake = LoadTable(LakeLayout.of(settings).load(source, table))
+        for part in opened.slices(table, spec, lake.state.progress, window):
+            on_slice(part)
+            _load_slice(settings, lake, TableName(source, table), spec, part, account)
+        return lake
+
+    lake = optimistically(attempt)
+    return LoadReport(
+        source=source,
+        table=table,
+        rows=account.rows,
+        commits=account.slices,
+        rejected=account.rejected,
+        new_columns=tuple(account.new_columns),
+        read_bytes=account.facts.read_bytes,
+        consumed_capacity=account.facts.consumed_capacity,
+        notes=tuple(account.facts.notes),
+        version=lake.version,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _load_slice(
+    settings: Settings, lake: LoadTable, name: TableName, spec: TableSpec, part: Slice, account: _Account
+) -> None:
+    state, salt = lake.state, settings.loads.pii_salt
+    known = {column: kind for column, kind in state.columns.items() if column not in _OWN}
+    with tempfile.TemporaryDirectory(prefix="lakehouse-load-") as folder, _connection(settings, folder) as connection:
+        reading = Reading(connection, spec, known, salt="" if salt is None else salt.get_secret_value())
+        (Path(folder) / "dlt").mkdir()
+        extracted = extract(
+            part.read(reading),
+            table=name.name,
+            folder=Path(folder) / "dlt",
+            schema=state.schema,
+            evolve=spec.new_columns == "evolve",
+        )
+        failpoint("load-extracted")
+        done = part.done()
+        quarantine_rows(
+            LakeLayout.of(settings), name, [_quarantined(r) for r in reading.rejected], number=lake.number + 1
+        )
+        failpoint("load-quarantined")
+        own = _own_columns(extracted.files)
+        columns = {**known, **reading.columns, **{c: k for c, k in _OWN.items() if c in own or c in state.columns}}
+        columns["_loaded_at"] = _OWN["_loaded_at"]
+        rows = _rows(extracted.files, columns, done)
+        if rows is None and done.progress == state.progress:
+            return
+        now = datetime.now(UTC).isoformat()
+        lake.write(connection, rows, LoadState(done.progress, columns, extracted.schema, now))
+        account.add(reading, _count(extracted.files), [] if not known else sorted(set(reading.columns) - set(known)))
+
+
+@contextmanager
+def _connection(settings: Settings, folder: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb_connection(settings.lake.root) as connection:
+        connection.execute("SET temp_directory = ?", [folder])
+        yield connection
+
+
+def _own_columns(files: Iterable[str]) -> set[str]:
+    return {name for file in files for name in pq.read_schema(file).names if name in _OWN}
+
+
+def _rows(files: tuple[str, ...], columns: Mapping[str, str], done: Done) -> Rows | None:
+    """What to write; None if nothing is added and nothing replaced."""
+    if not files and done.replaced is None:
+        return None
+    hidden = _HIDDEN if done.key else ()
+    wanted = {name: column_type(kind) for name, kind in columns.items()}
+    there = {name for file in files for name in pq.read_schema(file).names}
+    now = f"TIMESTAMPTZ {quote_literal(datetime.now(UTC).isoformat())}"
+    selected = [
+        f"{quote_identifier(name) if name in there else now if name == '_loaded_at' else 'NULL'}::{duckdb_type(kind)}"
+        f" AS {quote_identifier(name)}"
+        for name, kind in wanted.items()
+    ]
+    listed = ", ".join(map(quote_literal, files))
+    origin = f"FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)" if files else ""
+    broken = ", ".join(map(quote_literal, done.broken))
+    condition = "WHERE false" if not files else f"WHERE _object NOT IN ({broken})" if done.broken else ""
+    hidden_columns = [name if name in there else f"NULL AS {name}" for name in hidden]
+    return Rows(
+        query=f"SELECT {', '.join([*selected, *hidden_columns])} {origin} {condition}",
+        columns=pa.schema([(name, kind.arrow) for name, kind in wanted.items()]),
+        exact=[name for name, kind in wanted.items() if kind.exact_statistics],
+        replaced=done.replaced,
+        key=done.key,
+    )
+
+
+def _count(files: Iterable[str]) -> int:
+    return sum(pq.read_metadata(file).num_rows for file in files)
+
+
+def _quarantined(rejected: Rejected) -> QuarantinedRow:
+    return QuarantinedRow(rejected.file, rejected.version, rejected.line, rejected.reason, rejected.raw)

@@ -1,0 +1,25 @@
+"""Stand-ins for AWS on this machine."""
+
+import logging
+from contextlib import contextmanager
+
+from moto.server import ThreadedMotoServer
+
+from connectors.settings import AwsSettings
+from deployments.stack.ports import pick_ports
+
+ACCESS = {"access_key_id": "testing", "secret_access_key": "testing", "region": "us-east-1"}
+
+
+@contextmanager
+def moto_server():
+    """Serves AWS, as moto has it, on a free port."""
+    # Moto's own switch leaves a line per request.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", pick_ports(["aws"])["aws"], verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield AwsSettings(endpoint_url=f"http://{host}:{port}", **ACCESS)
+    finally:
+        server.stop()
