@@ -9,6 +9,8 @@ from collections import Counter
 
 FAILPOINTS = ("polled", "bronze-committed", "quarantined", "silver-committed", "silver-replaced", "before-group-commit")
 """Those that a drain or a rebuild passes; a backfill has `partition-written`."""
+LOAD_FAILPOINTS = ("load-extracted", "load-quarantined", "load-state-written", "load-committed")
+"""Those that a batch load passes."""
 VARIABLE = "LAKEHOUSE_FAILPOINT"
 
 _passages: Counter[str] = Counter()
