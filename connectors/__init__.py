@@ -18,6 +18,7 @@ The journey of one row change, and the file of each step:
 """
 
 __all__ = [
+    "aws",
     "backfill",
     "cdc",
     "changes",

@@ -194,6 +194,7 @@ class StackSettings(_Group):
     kafka_controller_port: int | None = Field(None, description="Port of Kafka's controller.")
     connect_port: int | None = Field(None, description="Port of Kafka Connect's REST interface.")
     prefect_port: int | None = Field(None, description="Port of Prefect's server and user interface.")
+    aws_port: int | None = Field(None, description="Port of the stand-in for AWS.")
 
 
 class Settings(BaseSettings):

@@ -5,8 +5,8 @@ there are, one file each; `declaration.py` reads what a user declares.
 """
 
 __all__ = [
-    "aws",
     "batch",
+    "compare",
     "declaration",
     "dynamodb",
     "dynamodb_items",

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import Field
 
+from connectors.aws import aws_client, aws_errors
 from connectors.errors import ConfigurationError
 from connectors.lake.load_table import Replaced
-from connectors.loads.aws import aws_client, aws_errors
 from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.dynamodb_items import texts_of

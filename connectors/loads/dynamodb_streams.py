@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
+from connectors.aws import aws_errors, error_code
 from connectors.errors import ServiceUnavailable
-from connectors.loads.aws import aws_errors, error_code
 from connectors.loads.batch import Batch
 from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.protocol import Done, Slice

@@ -16,9 +16,9 @@ import pyarrow as pa
 from botocore.exceptions import ClientError
 from pydantic import Field, field_validator
 
+from connectors.aws import aws_client, aws_errors, error_code
 from connectors.errors import ConfigurationError
 from connectors.lake.load_table import Replaced
-from connectors.loads.aws import aws_client, aws_errors, error_code
 from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.files import BrokenFile, CsvDialect, plain_bytes, read_csv, read_json_lines, read_parquet

@@ -148,7 +148,7 @@ def address_details(rng: random.Random, *, is_default: bool, at: datetime) -> Ro
     return (
         rng.choices(("home", "work", "pickup"), (80, 15, 5))[0],
         rng.choice(pool.streets),
-        f"LowWatermark {rng.randint(0, 12)}" if chance() < 0.2 else None,
+        f"Floor {rng.randint(0, 12)}" if chance() < 0.2 else None,
         place.city,
         place.postcode,
         place.country,

@@ -35,7 +35,7 @@ _FOLLOWERS = {
 
 _OTHER_COLUMNS: dict[str, Callable[[Session], dict[str, Any]]] = {
     "customers": lambda work: {"loyalty_points": work.rng.randint(0, 9_999), "last_login_at": work.local},
-    "addresses": lambda work: {"line2": f"LowWatermark {work.rng.randint(0, 99)}"},
+    "addresses": lambda work: {"line2": f"Floor {work.rng.randint(0, 99)}"},
     "categories": lambda work: {"sort_order": work.rng.randint(0, 99)},
     "products": lambda work: {"price": f"{work.rng.randint(1, 99_999)}.{work.rng.randint(0, 99):02}"},
     "inventory": lambda work: {"quantity": work.rng.randint(0, 999), "last_counted_at": work.local},

@@ -13,13 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from connectors.postgres.connection import connect
 from connectors.settings import load_settings
 from connectors.synthetic import (
+    SourceFiller,
     apply_traffic,
     count_rows,
     drop_shop,
     fill_shop,
     hard_cases,
 )
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 
 PANEL = "Example shop"
 Seed = Annotated[int, typer.Option(help="The same seed makes the same data.")]
@@ -31,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
     generate = typer.Typer(
         no_args_is_help=True, help="Fill the database with a synthetic web shop, and generate traffic."
     )
-    for command in (shop, traffic):
+    for command in (shop, traffic, sources):
         generate.command()(command)
     app.add_typer(generate, name="generate", rich_help_panel=PANEL)
 
@@ -93,6 +94,33 @@ def traffic(
         data.print_json(json.dumps(done.as_dict()))
     else:
         data.print(str(done))
+
+
+def sources(
+    days: Annotated[int, typer.Option(min=1, help="So many days, up to the newest order.")] = 7,
+    changes: Annotated[
+        bool,
+        typer.Option("--changes", help="Change what is there: late and corrected files, changed and expired items."),
+    ] = False,
+    seed: Seed = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Fill DynamoDB and S3 with what belongs to the shop: sessions, carts, clicks, parcels and price lists.
+
+    It fits the orders, customers and products that the shop has. Written again, it is the same.
+
+    Example: lakehouse generate sources --days 30
+    """
+    settings = load_settings()
+    with connect(settings.postgres) as conn:
+        filler = SourceFiller(conn, settings.aws, days=days, seed=seed)
+        with progress("Writing to DynamoDB and S3"):
+            counts = filler.change() if changes else filler.fill()
+    if as_json:
+        data.print_json(json.dumps(counts))
+        return
+    for what, number in counts.items():
+        data.print(f"{what:<18}{number:>10,}")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import signal
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from deployments.stack.service import Service
 from deployments.stack.stack import LocalStack
 
 PANEL = "Local stack"
+Extra = Literal["aws"]
 COLOURS = {"running": "green", "not ready": "yellow", "stopped": "red", "external": "blue"}
 
 
@@ -29,6 +30,9 @@ def add_to(app: typer.Typer) -> None:
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready; the stack keeps running.")] = False,
+    extras: Annotated[
+        list[Extra] | None, typer.Option("--with", help="Also start `aws`: S3 and DynamoDB, for batch loads.")
+    ] = None,
 ) -> None:
     """Start PostgreSQL, Kafka, Kafka Connect with Debezium, and Prefect with a worker.
 
@@ -41,7 +45,7 @@ def up(
     signal.signal(signal.SIGHUP, _interrupt)
     stack = _stack()
     try:
-        start_stack(stack, hold=not detach)
+        start_stack(stack, hold=not detach, with_aws=bool(extras))
     except KeyboardInterrupt:
         talk.print("Interrupted; everything that had started is stopped.")
         raise typer.Exit(130) from None
@@ -120,14 +124,14 @@ def logs(
         raise typer.Exit from None
 
 
-def start_stack(stack: LocalStack, *, hold: bool = False) -> None:
+def start_stack(stack: LocalStack, *, hold: bool = False, with_aws: bool = False) -> None:
     """Starts the stack and prints each service as it gets ready."""
     own = stack.settings
     if (own.kafka.bootstrap_servers is None or own.connect.url is None) and not jars.are_cached():
         with progress("Downloading Kafka and Debezium, this once (60 MB)"):
             jars.class_path()
     with progress("Starting the local stack"):
-        stack.up(on_ready=_say_ready, hold=hold)
+        stack.up(on_ready=_say_ready, hold=hold, with_aws=with_aws)
     api_url = load_settings().prefect.api_url
     talk.print(f"\nFor Prefect's own commands: export PREFECT_API_URL={api_url}")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import ConfigurationError
-from connectors.settings import ConnectSettings, KafkaSettings, PostgresSettings, PrefectSettings, Settings
+from connectors.settings import AwsSettings, ConnectSettings, KafkaSettings, PostgresSettings, PrefectSettings, Settings
+from deployments.stack.aws import ACCESS_KEY, REGION, AwsService
 from deployments.stack.connect import ConnectService
 from deployments.stack.kafka import KafkaService
 from deployments.stack.ports import HOST
@@ -14,16 +15,17 @@ from deployments.stack.prefect_server import PrefectServerService
 from deployments.stack.service import Service
 from deployments.stack.worker import WorkerService
 
-PORTS = ("postgres", "kafka", "kafka_controller", "connect", "prefect")
+PORTS = ("postgres", "kafka", "kafka_controller", "connect", "prefect", "aws")
 
 
-def plan_services(home: Path, settings: Settings, *, ports: Mapping[str, int]) -> list[Service]:
+def plan_services(home: Path, settings: Settings, *, ports: Mapping[str, int], with_aws: bool = False) -> list[Service]:
     """The services to run, each after those it depends on.
 
     Args:
         home: The state folder.
         settings: What the user has set; a service whose address is set there is not started.
         ports: Port by name; one that is missing is not known yet.
+        with_aws: Also S3 and DynamoDB, unless the settings name others.
     """
     port = {name: ports.get(name, 0) for name in PORTS}
     kafka = KafkaService(home / "kafka", port=port["kafka"], controller_port=port["kafka_controller"])
@@ -42,6 +44,8 @@ def plan_services(home: Path, settings: Settings, *, ports: Mapping[str, int]) -
         services.append(
             ConnectService(home / "connect", port=port["connect"], bootstrap_servers=brokers or kafka.address)
         )
+    if with_aws and settings.aws.endpoint_url is None:
+        services.append(AwsService(home / "aws", port=port["aws"]))
     if api_url is None:
         services.append(prefect)
     return [*services, worker]
@@ -54,8 +58,9 @@ def all_services(home: Path, settings: Settings, *, ports: Mapping[str, int]) ->
         "kafka": KafkaSettings(),
         "connect": ConnectSettings(),
         "prefect": PrefectSettings(),
+        "aws": AwsSettings(),
     }
-    return plan_services(home, settings.model_copy(update=nothing_set), ports=ports)
+    return plan_services(home, settings.model_copy(update=nothing_set), ports=ports, with_aws=True)
 
 
 def external_addresses(settings: Settings) -> dict[str, str]:
@@ -65,6 +70,7 @@ def external_addresses(settings: Settings) -> dict[str, str]:
         "postgres": None if postgres.host is None else f"{postgres.host}:{postgres.port}",
         "kafka": settings.kafka.bootstrap_servers,
         "connect": settings.connect.url,
+        "aws": settings.aws.endpoint_url,
         "prefect": settings.prefect.api_url,
     }
     return {name: address for name, address in found.items() if address is not None}
@@ -87,6 +93,13 @@ def settings_tree(services: Sequence[Service], *, database: str) -> dict[str, An
                 tree["kafka"] = {"bootstrap_servers": service.address}
             case ConnectService():
                 tree["connect"] = {"url": service.address}
+            case AwsService():
+                tree["aws"] = {
+                    "endpoint_url": service.address,
+                    "region": REGION,
+                    "access_key_id": ACCESS_KEY,
+                    "secret_access_key": ACCESS_KEY,
+                }
             case PrefectServerService():
                 tree["prefect"] = {"api_url": service.api_url}
     return tree

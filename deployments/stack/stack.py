@@ -54,7 +54,7 @@ class LocalStack:
         self.home = home.absolute()
         self.settings = settings
 
-    def up(self, *, on_ready: Callable[[Service, float], None], hold: bool = False) -> None:
+    def up(self, *, on_ready: Callable[[Service, float], None], hold: bool = False, with_aws: bool = False) -> None:
         """Starts what does not run, and writes the addresses where the settings find them.
 
         An incomplete stack, parts of which were killed, is stopped and started again.
@@ -62,6 +62,7 @@ class LocalStack:
         Args:
             on_ready: Called with each service and the seconds it took to start.
             hold: Whether the stack is to live as long as this process: the caller then waits and stops it.
+            with_aws: Also start S3 and DynamoDB, now and from now on.
 
         Raises:
             ConfigurationError: Another `up` holds the stack, or settings are wrong.
@@ -70,6 +71,9 @@ class LocalStack:
         check_settings(self.settings)
         with self._alone():
             state = read_state(self.home)
+            if with_aws and not state.with_aws:
+                state = state.model_copy(update={"with_aws": True})
+                write_state(self.home, state)
             holder = _holder(state)
             complete = self._is_complete(state)
             if holder is not None and (hold or not complete):
@@ -174,7 +178,7 @@ class LocalStack:
         write_state(self.home, read_state(self.home).model_copy(update={"holder": holder}))
 
     def _services(self, state: StackState) -> list[Service]:
-        return plan_services(self.home, self.settings, ports=state.ports)
+        return plan_services(self.home, self.settings, ports=state.ports, with_aws=state.with_aws)
 
     def _all_services(self, state: StackState) -> list[Service]:
         return all_services(self.home, self.settings, ports=state.ports)

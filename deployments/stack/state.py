@@ -39,10 +39,12 @@ class StackState(BaseModel):
 
     Attributes:
         ports: Port by name; kept when the stack is down, so that addresses stay the same.
+        with_aws: Whether S3 and DynamoDB are part of it: once asked for, they stay.
         holder: The command `lakehouse up` in the foreground, if the stack lives as long as that.
     """
 
     ports: dict[str, int] = {}
+    with_aws: bool = False
     holder: ProcessId | None = None
 
 

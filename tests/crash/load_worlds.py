@@ -6,7 +6,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
 
-from connectors.loads.aws import aws_client
+from connectors.aws import aws_client
 from connectors.postgres.connection import connect
 from tests.loads import load_settings, quarantined, rows
 

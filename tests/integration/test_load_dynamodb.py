@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.aws import aws_client
 from connectors.errors import ConfigurationError
-from connectors.loads.aws import aws_client
 from connectors.loads.load import load_table
 from connectors.loads.protocol import Window
 from tests.aws import moto_server

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from connectors.aws import aws_client
 from connectors.errors import ConfigurationError, ContractMismatch, ServiceUnavailable
-from connectors.loads.aws import aws_client
 from connectors.loads.load import load_table
 from connectors.loads.protocol import Window
 from connectors.loads.s3_objects import S3Objects

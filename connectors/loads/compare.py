@@ -1,0 +1,142 @@
+"""Compares a loaded table with its source, read again: each row as often as it should be there."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from connectors.lake.layout import LakeLayout
+from connectors.lake.load_table import LoadState, read_load_state
+from connectors.lake.load_views import pin_load
+from connectors.lake.storage import duckdb_connection
+from connectors.loads.protocol import Done, Slice, Window
+from connectors.loads.reading import Reading
+from connectors.loads.registry import open_source
+from connectors.loads.types import column_type, duckdb_type
+from connectors.postgres.identifiers import quote_identifier, quote_literal
+from connectors.settings import Settings
+
+_NOT_COMPARED = ("_loaded_at",)
+
+
+@dataclass(frozen=True)
+class LoadComparison:
+    """How a table compares with its source.
+
+    Attributes:
+        table: Source and table.
+        source_rows: Rows of the source, without those that can't be read.
+        lake_rows: Rows of the table.
+        rejected: Rows of the source that can't be read.
+        source_checksum: Of all values of all rows, whatever their order.
+        lake_checksum: The same.
+        missing: Rows that the lake lacks.
+        extra: Rows that only the lake has.
+    """
+
+    table: str
+    source_rows: int
+    lake_rows: int
+    rejected: int
+    source_checksum: str
+    lake_checksum: str
+    missing: int
+    extra: int
+
+    @property
+    def mismatches(self) -> int:
+        """How many rows differ."""
+        return self.missing + self.extra
+
+
+def compare_load(settings: Settings, source: str, table: str) -> LoadComparison:
+    """Reads a table of a source again, all of it, and compares it with the lake.
+
+    Objects that were deleted and are kept in the lake are not compared.
+
+    Raises:
+        ConfigurationError: There is no such table, or the source refuses.
+        ServiceUnavailable: The source does not answer.
+    """
+    opened, spec = open_source(settings, source, table)
+    state = read_load_state(LakeLayout.of(settings).load(source, table)) or LoadState()
+    own = {name: kind for name, kind in state.columns.items() if name not in _NOT_COMPARED}
+    salt = settings.loads.pii_salt
+    with (
+        tempfile.TemporaryDirectory(prefix="lakehouse-compare-") as folder,
+        duckdb_connection(settings.lake.root) as connection,
+    ):
+        connection.execute("SET temp_directory = ?", [folder])
+        known = {name: kind for name, kind in own.items() if not name.startswith("_")}
+        reading = Reading(connection, spec, known, salt="" if salt is None else salt.get_secret_value())
+        files, dones = _read(opened.slices(table, spec, {}, Window(again=True)), reading, Path(folder))
+        _create(connection, "theirs", own, files, dones)
+        pinned = pin_load(settings.lake.root, source, table)
+        _create(connection, "ours", own, [] if pinned is None else list(pinned.files), [])
+        if "_object" in own:
+            there = ", ".join(quote_literal(key) for done in dones for key in done.progress["objects"]) or "NULL"
+            connection.execute(f"DELETE FROM ours WHERE _object NOT IN ({there})")
+        return _compare(connection, f"{source}.{table}", own, rejected=len(reading.rejected))
+
+
+def _read(slices: Iterator[Slice], reading: Reading, folder: Path) -> tuple[list[str], list[Done]]:
+    files, dones = [], []
+    for number, part in enumerate(slices):
+        file = folder / f"{number}"
+        for n, rows in enumerate(part.read(reading)):
+            pq.write_table(rows, f"{file}-{n}.parquet")
+            files.append(f"{file}-{n}.parquet")
+        dones.append(part.done())
+    return files, dones
+
+
+def _create(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: dict[str, str],
+    files: Sequence[str],
+    dones: Sequence[Done],
+) -> None:
+    """Makes a table of rows, each column of its type; of several rows of one key the last."""
+    kinds = {column: duckdb_type(column_type(kind)) for column, kind in columns.items()}
+    empty = (
+        ", ".join(f"NULL::{kind} AS {quote_identifier(column)}" for column, kind in kinds.items()) or "NULL AS nothing"
+    )
+    typed = (
+        ", ".join(f"{quote_identifier(c)}::{kind} AS {quote_identifier(c)}" for c, kind in kinds.items()) or "nothing"
+    )
+    rows = f"SELECT {empty} WHERE false"
+    if files:
+        listed = ", ".join(map(quote_literal, files))
+        rows += f" UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    key = next((done.key for done in dones if done.key), ())
+    broken = ", ".join(quote_literal(key) for done in dones for key in done.broken)
+    where = f"WHERE _object NOT IN ({broken})" if broken else ""
+    newest = ""
+    if key and files:
+        names = ", ".join(map(quote_identifier, key))
+        where, newest = "", f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY _seq DESC) = 1 AND NOT _deleted"
+    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {typed} FROM (SELECT * FROM ({rows}) {where} {newest})")
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], *, rejected: int
+) -> LoadComparison:
+    names = ", ".join(map(quote_identifier, columns)) or "nothing"
+
+    def summary(of: str) -> tuple[int, str]:
+        [(count, checksum)] = connection.execute(
+            f"SELECT count(*), coalesce(sum(hash(({names}))::HUGEINT), 0)::VARCHAR FROM {of}"
+        ).fetchall()
+        return int(count), f"{int(checksum) % 2**64:016x}"
+
+    def left(one: str, other: str) -> int:
+        query = f"SELECT count(*) FROM (FROM {one} EXCEPT ALL FROM {other})"
+        return int(connection.execute(query).fetchall()[0][0])
+
+    theirs, ours = summary("theirs"), summary("ours")
+    missing, extra = left("theirs", "ours"), left("ours", "theirs")
+    return LoadComparison(table, theirs[0], ours[0], rejected, theirs[1], ours[1], missing, extra)
