@@ -5,6 +5,7 @@ from flows.backfill_partition import backfill_partition
 from flows.build_marts import build_marts
 from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
+from flows.load_batch import load_batch
 from flows.rebuild_silver import rebuild_silver
 from flows.reconcile_tables import reconcile_tables
 from flows.replay_quarantine import replay_quarantine
@@ -16,6 +17,7 @@ __all__ = [
     "build_marts",
     "drain_cdc",
     "lakehouse",
+    "load_batch",
     "rebuild_silver",
     "reconcile_tables",
     "replay_quarantine",

@@ -17,10 +17,10 @@ def build_marts(only_if_moved: bool = False) -> None:
     Readers see either the last complete build or this one, never a mixture.
 
     Args:
-        only_if_moved: Skip the build if no silver table was written since the last one. Leave it off after a change of
+        only_if_moved: Skip the build if no table was written since the last one. Leave it off after a change of
             the models.
     """
     settings = load_settings()
     if only_if_moved and not moved_tables(settings):
-        return ended(nothing, "skipped: no silver table was written since the last build")
+        return ended(nothing, "skipped: no table was written since the last build")
     return ended(nothing, summarise_build(build_models(settings)))

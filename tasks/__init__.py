@@ -10,6 +10,8 @@ __all__ = [
     "dbt",
     "events",
     "lake",
+    "load_artifacts",
+    "loads",
     "markdown",
     "policy",
     "progress",

@@ -78,7 +78,7 @@ def render_drain(report: SyncReport, cost: Cost) -> str:
         head = ("table", "outcome", "why", "rows", "seconds")
         rows = [(str(s.table), s.outcome, s.why, f"{s.rows:,}", f"{s.seconds:.1f}") for s in report.resolved]
         parts += ["Tables compared with their source after schema drift:", table(head, rows)]
-    parts.append(_render_cost(cost))
+    parts.append(render_cost(cost))
     return "\n\n".join(parts)
 
 
@@ -98,7 +98,7 @@ def render_freshness(source: str, states: Sequence[TableState], lag: SourceLag, 
     for state in sorted(states, key=lambda s: (s.newest_change is None, now - (s.newest_change or now), s.table)):
         newest, age = "never", ""
         if state.newest_change is not None:
-            newest, age = _moment(state.newest_change), _span(now - state.newest_change)
+            newest, age = render_moment(state.newest_change), render_span(now - state.newest_change)
         rows.append((str(state.table), f"{state.rows:,}", newest, age, f"{state.version}"))
     legend = (
         "**age when measured**: age of the newest change that the table shows. A table that nobody writes to grows old "
@@ -106,7 +106,7 @@ def render_freshness(source: str, states: Sequence[TableState], lag: SourceLag, 
     )
     parts = [
         f"## Freshness of `{source}`",
-        f"Measured at {_moment(now)} UTC.",
+        f"Measured at {render_moment(now)} UTC.",
         _render_lag(lag),
         table(head, rows),
         legend,
@@ -197,21 +197,24 @@ def render_build(nodes: Sequence[DbtNode], cost: Cost) -> str:
     if failed:
         parts += ["### Failed", table(("name", "message"), [(n.name, n.message or n.status) for n in failed])]
     rows = [(node.name, node.status, f"{node.seconds:.1f}") for node in models]
-    return "\n\n".join([*parts, "### Models", table(("model", "result", "seconds"), rows), _render_cost(cost)])
+    return "\n\n".join([*parts, "### Models", table(("model", "result", "seconds"), rows), render_cost(cost)])
 
 
-def _render_cost(cost: Cost) -> str:
+def render_cost(cost: Cost) -> str:
+    """Returns what a run took."""
     return (
         f"This run took {cost.seconds:.1f} s and {cost.cpu_seconds:.1f} s of CPU, with a peak of "
         f"{cost.peak_bytes / 1e6:.0f} MB of memory."
     )
 
 
-def _moment(moment: datetime) -> str:
+def render_moment(moment: datetime) -> str:
+    """Returns a moment in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def _span(span: timedelta) -> str:
+def render_span(span: timedelta) -> str:
+    """Returns a span in words."""
     minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:

@@ -11,6 +11,7 @@ from prefect.tasks import MaterializingTask
 from connectors.cdc.reports import DrainReport, MergeReport, RebuildReport, ReplayReport
 from connectors.errors import LakehouseError
 from connectors.lake.layout import folder, view_name
+from connectors.loads.reports import LoadReport
 from connectors.postgres.identifiers import TableName
 from connectors.quality.reports import TableState
 from connectors.settings import Settings
@@ -43,6 +44,18 @@ def silver_asset(settings: Settings, table: TableName) -> Asset:
     return _asset(
         "duckdb", "memory", "silver", view_name(table), name=f"silver: {table}", about=about, owner=settings.cdc.owner
     )
+
+
+def load_source_asset(settings: Settings, table: TableName) -> Asset:
+    """What a table is loaded from."""
+    about = "Where the rows of a batch load come from; loads.yaml says how."
+    return _asset("loads", *table, name=f"{table} (source)", about=about, owner=settings.cdc.owner)
+
+
+def load_asset(settings: Settings, table: TableName) -> Asset:
+    """A table that is loaded in batches: by the key that dbt gives it, so that lineage goes on to the marts."""
+    about = f"The rows of {table}, each once, typed as declared."
+    return _asset("duckdb", "memory", *table, name=f"loaded: {table}", about=about, owner=settings.cdc.owner)
 
 
 def materializing(
@@ -78,6 +91,16 @@ def merged_facts(settings: Settings, report: MergeReport) -> Facts:
     """What a merge made of a silver table."""
     facts = {"version": report.version, "changes": report.changes, "rejected": report.rejected, "batch": report.batch}
     return facts | _held(settings, report.table)
+
+
+def loaded_facts(report: LoadReport) -> Facts:
+    """What a load made of a table."""
+    return {
+        "rows added": report.rows,
+        "rejected": report.rejected,
+        "new columns": list(report.new_columns),
+        "version": report.version,
+    }
 
 
 def rebuilt_facts(settings: Settings, report: RebuildReport) -> Facts:

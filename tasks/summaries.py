@@ -8,6 +8,7 @@ from connectors.cdc.outcomes import failures, succeeded
 from connectors.cdc.reports import RebuildReport, ReplayReport
 from connectors.cdc.sync import Outcomes, SyncReport
 from connectors.errors import TablePaused
+from connectors.loads.reports import LoadReport
 from connectors.quality.reports import TableComparison
 from tasks.artifacts import DbtNode
 from tasks.words import counted
@@ -52,6 +53,15 @@ def summarise_replay(reports: Sequence[ReplayReport]) -> str:
     if not reports:
         return "nothing was rejected"
     return f"{counted(replayed, 'message')} replayed, {superseded:,} superseded, {rejected:,} still rejected"
+
+
+def summarise_load(reports: Sequence[LoadReport], *, failed: int) -> str:
+    """`1,243 rows in 3 tables, 2 rejected`."""
+    rows, written = sum(r.rows for r in reports), sum(r.rows > 0 for r in reports)
+    rejected = sum(r.rejected for r in reports)
+    parts = [f"{counted(rows, 'row')} in {counted(written, 'table')}" if rows else "nothing new"]
+    parts += [f"{rejected:,} rejected"] if rejected else []
+    return ", ".join([*parts, *([f"{failed} failed"] if failed else [])])
 
 
 def summarise_build(nodes: Sequence[DbtNode]) -> str:

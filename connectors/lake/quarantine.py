@@ -189,6 +189,14 @@ SELECT min(batch) FROM quarantined WHERE outcome = 'rejected' AND source_table =
     return None if batch is None else int(batch)
 
 
+def count_rejected(layout: LakeLayout) -> dict[str, int]:
+    """Returns how many messages and rows are rejected, by source table."""
+    with scratch_connection(layout.root) as connection:
+        open_quarantine(connection, layout)
+        query = "SELECT source_table, count(*) FROM quarantined WHERE outcome = 'rejected' GROUP BY 1"
+        return dict(connection.execute(query).fetchall())
+
+
 def record_outcomes(
     work: MergeWorkspace, layout: LakeLayout, table: TableName, *, rules: Rules, silver_version: int
 ) -> None:

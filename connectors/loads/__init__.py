@@ -21,5 +21,7 @@ __all__ = [
     "reports",
     "s3_objects",
     "sql_tables",
+    "status",
     "types",
+    "window",
 ]

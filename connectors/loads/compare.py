@@ -12,10 +12,11 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.load_table import LoadState, read_load_state
 from connectors.lake.load_views import pin_load
 from connectors.lake.storage import duckdb_connection
-from connectors.loads.protocol import Done, Slice, Window
+from connectors.loads.protocol import Done, Slice
 from connectors.loads.reading import Reading
 from connectors.loads.registry import open_source
 from connectors.loads.types import column_type, duckdb_type
+from connectors.loads.window import Window
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 from connectors.settings import Settings
 

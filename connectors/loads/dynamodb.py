@@ -19,8 +19,9 @@ from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.dynamodb_streams import StreamReader
-from connectors.loads.protocol import Done, Estimate, Progress, Slice, Window
+from connectors.loads.protocol import Done, Estimate, Progress, Slice
 from connectors.loads.reading import Reading, Rejected
+from connectors.loads.window import Window
 from connectors.settings import Settings
 
 _Page = tuple[int, dict[str, Any]]  # of which segment, and DynamoDB's answer

@@ -23,11 +23,12 @@ from connectors.lake.quarantine import QuarantinedRow, quarantine_rows
 from connectors.lake.storage import duckdb_connection
 from connectors.loads.declaration import TableSpec
 from connectors.loads.extraction import extract
-from connectors.loads.protocol import Done, Slice, Window
+from connectors.loads.protocol import Done, Slice
 from connectors.loads.reading import Facts, Reading, Rejected
 from connectors.loads.registry import open_source
 from connectors.loads.reports import LoadReport
 from connectors.loads.types import column_type, duckdb_type
+from connectors.loads.window import Window
 from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
 from connectors.settings import Settings
 
@@ -61,7 +62,7 @@ def load_table(
     table: str,
     *,
     window: Window = Window(),  # noqa: B008 - it never changes
-    on_slice: Callable[[Slice], object] = lambda _: None,
+    on_slice: Callable[[str, int | None], object] = lambda _label, _size: None,
 ) -> LoadReport:
     """Loads what is new in one table of a source.
 
@@ -70,7 +71,7 @@ def load_table(
         source: Name of the source.
         table: Name of the table.
         window: Which days; by default all.
-        on_slice: Called before each slice.
+        on_slice: Called before each slice with what it is, and its bytes if they are known.
 
     Raises:
         CommitConflict: Other loads of the table kept committing first.
@@ -85,7 +86,7 @@ def load_table(
     def attempt() -> LoadTable:
         lake = LoadTable(LakeLayout.of(settings).load(source, table))
         for part in opened.slices(table, spec, lake.state.progress, window):
-            on_slice(part)
+            on_slice(part.label, part.size)
             _load_slice(settings, lake, TableName(source, table), spec, part, account)
         return lake
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -10,34 +9,11 @@ import pyarrow as pa
 from connectors.lake.load_table import Replaced
 from connectors.loads.declaration import SourceSpec
 from connectors.loads.reading import Reading
+from connectors.loads.window import Window
 from connectors.settings import Settings
 
 Progress = Mapping[str, Any]
 """How far a table's source has been read: what the source left there with the last commit, as JSON has it."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """Which days to load: from `since` to before `until`; None: without that end.
-
-    Attributes:
-        since: First day.
-        until: First day behind it.
-        again: Read also what was loaded already.
-    """
-
-    since: date | None = None
-    until: date | None = None
-    again: bool = False
-
-    @property
-    def is_range(self) -> bool:
-        """Whether it leaves out any day."""
-        return self.since is not None or self.until is not None
-
-    def has(self, day: date) -> bool:
-        """Whether a day is in it."""
-        return (self.since is None or day >= self.since) and (self.until is None or day < self.until)
 
 
 @dataclass(frozen=True)

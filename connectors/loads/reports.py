@@ -1,6 +1,7 @@
 """Results of loads: plain values, so that showing them does not import the loads."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,24 @@ class LoadReport:
     notes: tuple[str, ...]
     version: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """How a table is.
+
+    Attributes:
+        source: Name of its source.
+        table: Its name.
+        rows: How many rows it has.
+        loaded_at: When rows were loaded last; None: never.
+        rejected: Rows in quarantine.
+        version: Delta version; None: it was never loaded.
+    """
+
+    source: str
+    table: str
+    rows: int
+    loaded_at: datetime | None
+    rejected: int
+    version: int | None

@@ -23,8 +23,9 @@ from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.files import BrokenFile, CsvDialect, plain_bytes, read_csv, read_json_lines, read_parquet
 from connectors.loads.object_paths import ObjectPath
-from connectors.loads.protocol import Done, Estimate, Progress, Slice, Window
+from connectors.loads.protocol import Done, Estimate, Progress, Slice
 from connectors.loads.reading import Reading, Rejected
+from connectors.loads.window import Window
 from connectors.settings import Settings
 
 _MOST_OBJECTS = 500

@@ -17,9 +17,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.errors import ConfigurationError, ServiceUnavailable
 from connectors.lake.load_table import Replaced
 from connectors.loads.declaration import SourceSpec, TableSpec
-from connectors.loads.protocol import Done, Estimate, Progress, Slice, Window
+from connectors.loads.protocol import Done, Estimate, Progress, Slice
 from connectors.loads.reading import Reading
 from connectors.loads.types import kind_of
+from connectors.loads.window import Window
 from connectors.postgres.catalog import read_tables
 from connectors.postgres.connection import TEXT_FORMATS, connect
 from connectors.postgres.contracts import ColumnContract, TableContract

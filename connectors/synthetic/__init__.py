@@ -3,7 +3,6 @@
 from connectors.synthetic.edge_cases import HARD_CASES
 from connectors.synthetic.generate import EPOCH, fill_shop, generate_rows
 from connectors.synthetic.shop import TABLES, count_rows, create_shop, drop_shop, is_filled
-from connectors.synthetic.sources import SourceFiller
 from connectors.synthetic.traffic import DEFAULT_MIX, TrafficCounts, apply_traffic, hard_cases
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "EPOCH",
     "HARD_CASES",
     "TABLES",
-    "SourceFiller",
     "TrafficCounts",
     "apply_traffic",
     "count_rows",

@@ -13,6 +13,7 @@ from deployments.cli import (
     deploy_commands,
     drain_commands,
     generate_commands,
+    load_commands,
     quarantine_commands,
     query_commands,
     reconcile_commands,
@@ -66,6 +67,7 @@ demo_commands.add_to(app)
 deploy_commands.add_to(app)
 source_commands.add_to(app)
 drain_commands.add_to(app)
+load_commands.add_to(app)
 reconcile_commands.add_to(app)
 repair_commands.add_to(app)
 quarantine_commands.add_to(app)

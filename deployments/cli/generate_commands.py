@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from connectors.postgres.connection import connect
 from connectors.settings import load_settings
 from connectors.synthetic import (
-    SourceFiller,
     apply_traffic,
     count_rows,
     drop_shop,
@@ -111,6 +110,9 @@ def sources(
 
     Example: lakehouse generate sources --days 30
     """
+    # boto3 takes half a second to import; only this command needs it.
+    from connectors.synthetic.sources import SourceFiller  # noqa: PLC0415
+
     settings = load_settings()
     with connect(settings.postgres) as conn:
         filler = SourceFiller(conn, settings.aws, days=days, seed=seed)

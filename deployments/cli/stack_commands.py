@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import signal
+from enum import StrEnum
 from types import FrameType
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.table import Table
@@ -18,7 +19,14 @@ from deployments.stack.service import Service
 from deployments.stack.stack import LocalStack
 
 PANEL = "Local stack"
-Extra = Literal["aws"]
+
+
+class Extra(StrEnum):
+    """What else `lakehouse up` can start."""
+
+    AWS = "aws"
+
+
 COLOURS = {"running": "green", "not ready": "yellow", "stopped": "red", "external": "blue"}
 
 

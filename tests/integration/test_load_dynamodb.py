@@ -8,7 +8,7 @@ import pytest
 from connectors.aws import aws_client
 from connectors.errors import ConfigurationError
 from connectors.loads.load import load_table
-from connectors.loads.protocol import Window
+from connectors.loads.window import Window
 from tests.aws import moto_server
 from tests.loads import load_settings, quarantined, rows, version
 

@@ -13,8 +13,8 @@ from botocore.awsrequest import AWSResponse
 from connectors.aws import aws_client
 from connectors.errors import ConfigurationError, ContractMismatch, ServiceUnavailable
 from connectors.loads.load import load_table
-from connectors.loads.protocol import Window
 from connectors.loads.s3_objects import S3Objects
+from connectors.loads.window import Window
 from tests.aws import moto_server
 from tests.loads import declare, load_settings, quarantined, rows, version
 

@@ -8,7 +8,7 @@ import pytest
 from connectors.errors import ConfigurationError, ServiceUnavailable
 from connectors.loads import sql_tables
 from connectors.loads.load import load_table
-from connectors.loads.protocol import Window
+from connectors.loads.window import Window
 from connectors.postgres.connection import connect
 from tests.loads import load_settings, quarantined, rows
 

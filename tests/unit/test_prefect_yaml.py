@@ -1,6 +1,7 @@
 """`prefect.yaml` says nothing that Prefect would ignore or that would fail only when a run starts."""
 
 import re
+from collections import Counter
 from copy import deepcopy
 
 import pytest
@@ -71,8 +72,9 @@ def changed(*path, **values):
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_project_file_deploys_every_flow_to_every_place(target):
     found = load_deployments(PREFECT_FILE, target.variables("lakehouse-flows:1"))
-    assert {one.flow.name for one in found} == {name.replace("_", "-") for name in flows.__all__}
-    assert len(found) == len(flows.__all__)
+    # Of batch loads there is one for each source.
+    wanted = {name.replace("_", "-"): 2 if name == "load_batch" else 1 for name in flows.__all__}
+    assert Counter(one.flow.name for one in found) == wanted
     assert all(one.deployment.name.endswith(f"-{target.name}") for one in found)
     assert len({one.deployment.name for one in found}) == len(found)
     assert {one.deployment.work_pool.name for one in found} == {target.name}

@@ -33,7 +33,8 @@ def test_own_services_are_not_started(tmp_path, monkeypatch):
     assert names(services) == ["connect", "prefect", "worker"]
     assert services[0].bootstrap_servers == "kafka.example:9092"
     assert external_addresses(settings) == {"postgres": "db.example:5432", "kafka": "kafka.example:9092"}
-    assert names(all_services(tmp_path, settings, ports={})) == ["postgres", "kafka", "connect", "prefect", "worker"]
+    every = ["postgres", "kafka", "connect", "aws", "prefect", "worker"]
+    assert names(all_services(tmp_path, settings, ports={})) == every
 
 
 def test_own_prefect_gets_only_a_worker(tmp_path, monkeypatch):
@@ -70,14 +71,14 @@ def test_command_tells_error_and_hint_without_traceback():
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "error: there is no service 'nosuch'\nhint: There are postgres, kafka, connect, prefect, worker.\n"
+        "error: there is no service 'nosuch'\nhint: There are postgres, kafka, connect, aws, prefect, worker.\n"
     )
 
 
 def test_status_of_nothing_is_stopped_as_json():
     result = CliRunner().invoke(app, ["status", "--json"])
     assert result.exit_code == 0
-    assert result.stdout.count('"stopped"') == 5
+    assert result.stdout.count('"stopped"') == 6
 
 
 def test_down_without_a_stack_is_fine():
