@@ -40,7 +40,8 @@ def backfill(
     interruption, run it again; a schedule without an end date catches up with what it missed.
 
     Args:
-        target: A dbt model partitioned by day, or `silver` for all of its tables.
+        target: A dbt model partitioned by day, a table that is loaded by day (`shop_s3.clickstream`), or `silver` for
+            all of its tables.
         since: Start date. Empty only for targets that are not partitioned by time.
         until: End date (exclusive). Empty: up to the last partition that has ended.
         size: Length of a partition: a day, a week or a month, in the time zone of the settings.

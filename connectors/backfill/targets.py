@@ -103,6 +103,15 @@ class SilverTables:
         return found[0]
 
 
+def _load(settings: Settings, name: str) -> Target:
+    # dlt takes a second to import; only a run that uses it should wait for that.
+    from connectors.loads.load import load_days  # noqa: PLC0415
+
+    source, _, table = name.partition(".")
+    zone = ZoneInfo(settings.backfill.time_zone)
+    return InTime(zone, lambda partition: load_days(settings, source, table, *partition.days), at_once=1)
+
+
 def _model(settings: Settings, *, name: str, column: str) -> Target:
     model = DbtModel(settings, name, column)
     # A build of gold is a copy that takes the place of the last one: of two at a time, one would be lost.
@@ -110,12 +119,18 @@ def _model(settings: Settings, *, name: str, column: str) -> Target:
 
 
 TARGETS: dict[str, Callable[[Settings], Target]] = {"silver": SilverTables}
-"""How each target is opened, by name, besides the models of the dbt project."""
+"""How each target is opened, by name, besides tables that are loaded by day and the models of the dbt project."""
 
 
 def target_names(settings: Settings) -> list[str]:
     """Returns the names of all targets."""
-    return sorted({*TARGETS, *partitioned_models(settings.dbt.project)})
+    return sorted({*TARGETS, *_loaded_by_day(settings), *partitioned_models(settings.dbt.project)})
+
+
+def _loaded_by_day(settings: Settings) -> list[str]:
+    from connectors.loads.status import tables_with_days  # noqa: PLC0415 - as above
+
+    return [f"{table.schema}.{table.name}" for table in tables_with_days(settings)]
 
 
 def open_target(settings: Settings, name: str) -> Target:
@@ -126,6 +141,8 @@ def open_target(settings: Settings, name: str) -> Target:
     """
     if name in TARGETS:
         return TARGETS[name](settings)
+    if "." in name and name in _loaded_by_day(settings):
+        return _load(settings, name)
     column = partitioned_models(settings.dbt.project).get(name)
     if column is None:
         raise ConfigurationError(f"there is no target {name!r}", hint=f"one of {', '.join(target_names(settings))}")

@@ -36,6 +36,11 @@ class TableSpec(_Model):
         description="Columns that the table does not have: added; or the load fails; or their rows are rejected.",
     )
 
+    @property
+    def has_days(self) -> bool:
+        """Whether it can be loaded by day."""
+        return False
+
     @field_validator("columns")
     @classmethod
     def _know_types(cls, given: dict[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -104,6 +104,17 @@ def load_table(
         version=lake.version,
         seconds=time.monotonic() - began,
     )
+
+
+def load_days(settings: Settings, source: str, table: str, since: date, until: date) -> int:
+    """Loads a range of days of a table again, whatever was loaded of it; returns how many rows it has there.
+
+    Raises:
+        ConfigurationError: The table has no days.
+        CommitConflict: Other loads of the table kept committing first.
+        ServiceUnavailable: The source does not answer.
+    """
+    return load_table(settings, source, table, window=Window(since, until, again=True)).rows
 
 
 def _load_slice(

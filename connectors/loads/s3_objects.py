@@ -45,6 +45,11 @@ class ObjectsTable(TableSpec):
     encoding: str = Field("utf-8", description="CSV: encoding of the text.")
     on_deleted: Literal["keep", "remove"] = Field("keep", description="The rows of objects that are deleted.")
 
+    @property
+    def has_days(self) -> bool:
+        """Whether its path names a day."""
+        return ObjectPath(self.path).has_days
+
     @field_validator("path")
     @classmethod
     def _check_path(cls, path: str) -> str:

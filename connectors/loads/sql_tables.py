@@ -50,6 +50,11 @@ class SqlTable(TableSpec):
     )
     day: str | None = Field(None, description="Column of the day, or time, by which the table can be backfilled.")
 
+    @property
+    def has_days(self) -> bool:
+        """Whether it declares the column of its day."""
+        return self.day is not None
+
     @field_validator("table")
     @classmethod
     def _check_table(cls, name: str) -> str:

@@ -28,6 +28,12 @@ def declared_tables(settings: Settings, source: str, tables: Sequence[str] = ())
     return [TableName(source, table) for table in (tables or declared.tables)]
 
 
+def tables_with_days(settings: Settings) -> list[TableName]:
+    """Returns the declared tables that can be loaded by day."""
+    declared = read_sources(settings).sources
+    return [TableName(s, t) for s, spec in declared.items() for t, table in spec.tables.items() if table.has_days]
+
+
 def read_status(settings: Settings, source: str | None = None) -> list[LoadStatus]:
     """Returns the state of all declared tables, or of those of one source.
 

@@ -25,7 +25,13 @@ PANEL = "Repair"
 _WIDEST = 250
 _COLOURS = {"done": "green", "failed": "red", "running": "cyan", "interrupted": "yellow"}
 
-TargetName = Annotated[str, typer.Argument(help="A dbt model partitioned by day, or `silver`.", metavar="TARGET")]
+TargetName = Annotated[
+    str,
+    typer.Argument(
+        help="A dbt model partitioned by day, a table that is loaded by day (`shop_s3.clickstream`), or `silver`.",
+        metavar="TARGET",
+    ),
+]
 Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Start date.")]
 Until = Annotated[
     datetime | None,

@@ -117,11 +117,12 @@ def compare_tables(settings: Settings, tables: list[TableName], *, as_json: bool
         data.print_json(json.dumps([asdict(comparison) for comparison in found]))
     else:
         shown = Table("table", box=None, pad_edge=False)
-        for name in ("source rows", "lake rows", "rejected", "source checksum", "lake checksum", "mismatches"):
-            shown.add_column(name, justify="right")
+        for name in ("source rows", "lake rows", "checksums", "rejected", "mismatches"):
+            shown.add_column(name, justify="right", no_wrap=True)
         for c in found:
-            counts = f"{c.source_rows:,}", f"{c.lake_rows:,}", f"{c.rejected:,}", c.source_checksum, c.lake_checksum
-            shown.add_row(c.table, *counts, f"{c.mismatches:,}")
+            sums = f"{c.source_checksum} {c.lake_checksum}"
+            counts = f"{c.source_rows:,}", f"{c.lake_rows:,}", sums, f"{c.rejected:,}", f"{c.mismatches:,}"
+            shown.add_row(c.table, *counts)
         data.print(shown)
     wrong = [f"{c.table}: {c.missing:,} rows missing, {c.extra:,} too many" for c in found if c.mismatches]
     if wrong:

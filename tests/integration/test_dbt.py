@@ -15,7 +15,7 @@ from connectors.lake.gold import moved_tables
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
-from tasks.assets import silver_asset
+from tasks.assets import load_asset, silver_asset
 from tests.s3 import local_s3
 from tests.shop_lake import append_rows, shop_contracts, write_shop_lake
 
@@ -108,11 +108,12 @@ def test_a_build_leaves_only_gold_and_its_lock(built):
 
 def test_lineage_goes_on_from_silver_to_the_models(built):
     manifest = json.loads((built.folder / "dbt/target/manifest.json").read_text())
-    relations = {source["name"]: source["relation_name"] for source in manifest["sources"].values()}
-    assert set(relations) == {contract.table_name for contract in shop_contracts()}
-    for table, relation in relations.items():
-        silver = silver_asset(Settings(), TableName("public", table))
-        assert format_resource_id("duckdb", relation) == silver.key
+    relations = {(s["source_name"], s["name"]): s["relation_name"] for s in manifest["sources"].values()}
+    assert {t for s, t in relations if s == "silver"} == {contract.table_name for contract in shop_contracts()}
+    for (source, table), relation in relations.items():
+        captured = silver_asset(Settings(), TableName("public", table))
+        asset = captured if source == "silver" else load_asset(Settings(), TableName(source, table))
+        assert format_resource_id("duckdb", relation) == asset.key
     owners = {n["config"]["meta"]["owner"] for n in manifest["nodes"].values() if n["resource_type"] == "model"}
     assert owners == {"analytics"}
 
