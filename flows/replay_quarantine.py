@@ -13,10 +13,18 @@ from flows.outcome import ended
 from flows.run_names import of_tables
 from flows.served import flow
 from tasks.artifacts import publish_replay
-from tasks.assets import bronze_asset, materializing, replayed_facts, silver_asset
+from tasks.assets import (
+    bronze_asset,
+    load_asset,
+    load_source_asset,
+    materializing,
+    replay_facts,
+    replayed_facts,
+    silver_asset,
+)
 from tasks.cdc import check_contracts
 from tasks.concurrency import source_lock
-from tasks.lake import rejected_tables, replay_table
+from tasks.lake import is_loaded, rejected_tables, replay_table
 from tasks.summaries import summarise_replay
 
 
@@ -24,7 +32,8 @@ from tasks.summaries import summarise_replay
 def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list[ReplayReport]:
     """Replays rejected messages with the current contract and release: after an upgrade, or after a resync.
 
-    If a message can be read now, rebuilds its table from bronze, so that the message counts in its place.
+    If a message can be read now, rebuilds its table from bronze, so that the message counts in its place. Of a table of
+    batch loads, reads the objects again that have rejected rows.
     The run fails if a message stays rejected.
 
     Args:
@@ -33,6 +42,9 @@ def replay_quarantine(tables: Annotated[list[str], Field(min_length=1)]) -> list
     settings = load_settings()
 
     def replay(table: TableName) -> ReplayReport:
+        if is_loaded(settings, table):
+            asset, upstream = load_asset(settings, table), load_source_asset(settings, table)
+            return materializing(replay_table, asset, upstream, facts=replay_facts)(settings, table, checked=None)
         # Right before: the replay reads as far as the contracts are known to hold.
         checked = check_contracts(settings)
         silver, bronze = silver_asset(settings, table), bronze_asset(settings)

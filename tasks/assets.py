@@ -108,9 +108,14 @@ def rebuilt_facts(settings: Settings, report: RebuildReport) -> Facts:
     return {"version": report.version, "differing": report.differing} | _held(settings, report.table)
 
 
+def replay_facts(report: ReplayReport) -> Facts:
+    """What became of rows that were rejected."""
+    return {"replayed": report.replayed, "still rejected": report.rejected}
+
+
 def replayed_facts(settings: Settings, report: ReplayReport) -> Facts:
     """What a silver table is after messages that were rejected were tried again."""
-    return {"replayed": report.replayed, "still rejected": report.rejected} | _held(settings, report.table)
+    return replay_facts(report) | _held(settings, report.table)
 
 
 def _held(settings: Settings, table: TableName) -> Facts:

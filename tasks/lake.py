@@ -32,6 +32,11 @@ def rejected_tables(settings: Settings, patterns: Sequence[str]) -> list[TableNa
     """Names the captured tables that match patterns and have rejected messages."""
 
 
+@preset_task("look whether {table} is loaded", "connectors.cdc.replay:is_loaded")
+def is_loaded(settings: Settings, table: TableName) -> bool:
+    """Says whether a table is one of batch loads."""
+
+
 @preset_task("replay {table}", "connectors.cdc.replay:replay_table")
-def replay_table(settings: Settings, table: TableName, *, checked: "ContractCheck") -> ReplayReport:
+def replay_table(settings: Settings, table: TableName, *, checked: "ContractCheck | None") -> ReplayReport:
     """Replays the rejected messages of a table."""

@@ -15,13 +15,16 @@ from connectors.cdc.merge import open_silver
 from connectors.cdc.rebuild import current_rules, rebuild_silver
 from connectors.cdc.reports import ReplayReport
 from connectors.changes.toast import UNKNOWN_VALUE
+from connectors.errors import ConfigurationError
 from connectors.lake.contract_log import captured_tables
 from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import ADDRESS, open_quarantine, record_outcomes
 from connectors.lake.silver.settle import judge_rejected
 from connectors.lake.storage import scratch_connection
+from connectors.loads.declaration import declared_names
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.patterns import select
 from connectors.settings import Settings
 
 
@@ -92,12 +95,18 @@ FROM quarantined WHERE outcome = 'rejected' GROUP BY ALL ORDER BY ALL
 
 
 def rejected_tables(settings: Settings, patterns: Sequence[str]) -> list[TableName]:
-    """Returns the captured tables that patterns mean and that have rejected messages.
+    """Returns the captured and loaded tables that patterns mean and that have rejected messages.
 
     Raises:
-        ConfigurationError: The source is not registered, or no captured table is meant.
+        ConfigurationError: The source is not registered, or no table is meant.
     """
-    chosen = captured_tables(settings, patterns)
+    loaded = select(patterns, declared_names(settings.loads.file))
+    try:
+        chosen = [*captured_tables(settings, patterns), *loaded]
+    except ConfigurationError:  # there may be nothing but batch loads
+        if not loaded:
+            raise
+        chosen = loaded
     rejected = {group.table for group in rejected_groups(settings)}
     return [table for table in chosen if str(table) in rejected]
 
@@ -120,15 +129,21 @@ ORDER BY batch, stream_partition, stream_offset LIMIT $limit
     return [QuarantinedMessage(*row) for row in rows]
 
 
-def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck) -> ReplayReport:
+def is_loaded(settings: Settings, table: TableName) -> bool:
+    """Whether a table is one of batch loads: its rejected rows are read again at their source."""
+    return table in declared_names(settings.loads.file)
+
+
+def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck | None) -> ReplayReport:
     """Tries the rejected messages of a table again; those that can be read now are merged in their place.
 
+    Of a table of batch loads, the objects that have rejected rows are read again.
     Idempotent. After a kill, run it again.
 
     Args:
         settings: The source and the lake.
         table: The source table.
-        checked: Which tables are paused, and how far the contracts are known to hold.
+        checked: Which tables are paused, and how far the contracts are known to hold; None: it is a loaded one.
 
     Raises:
         CommitConflict: Merges of this table won every race.
@@ -138,7 +153,12 @@ def replay_table(settings: Settings, table: TableName, *, checked: ContractCheck
     began = time.monotonic()
     before = _outcomes(settings, table)
     were_open = {address for address, outcome in before.items() if outcome == "rejected"}
-    if were_open and not _try_alone(settings, table):
+    if were_open and checked is None:
+        # dlt takes a second to import; only a replay that uses it should wait for that.
+        from connectors.loads.load import replay_load  # noqa: PLC0415
+
+        replay_load(settings, table.schema, table.name)
+    elif were_open and checked is not None and not _try_alone(settings, table):
         rebuild_silver(settings, table, checked=checked)
     now = [outcome for address, outcome in _outcomes(settings, table).items() if address in were_open]
     replayed, superseded, rejected = (now.count(outcome) for outcome in ("replayed", "superseded", "rejected"))

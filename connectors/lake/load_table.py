@@ -7,10 +7,11 @@ written before the commit that names it, under a number of its own: what a kille
 import gzip
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -122,6 +123,13 @@ class LoadTable:
         Raises:
             CommitConflict: Another load committed first: nothing was written; open the table again.
         """
+        if rows is None:
+            self._commit(state, partial(_write_nothing, self._table))
+        else:
+            self._keep_statistics(rows.exact)
+            self._commit(state, partial(_write_rows, self._table, connection, rows))
+
+    def _commit(self, state: LoadState, write: Callable[[CommitProperties], None]) -> None:
         number = secrets.randbits(62)
         write_file(_state_file(self.uri, number), gzip.compress(json.dumps(asdict(state)).encode()))
         failpoint("load-state-written")
@@ -129,18 +137,20 @@ class LoadTable:
         progress = CommitProperties(
             app_transactions=[Transaction(_NUMBER, self.number + 1), Transaction(_STATE, number)], max_commit_retries=0
         )
-        if rows is None:
-            with committing(self._table):
-                schema = pa.schema(self._table.schema().to_arrow())
-                write_deltalake(self._table, schema.empty_table(), mode="append", commit_properties=progress)
-        else:
-            self._keep_statistics(rows.exact)
-            with committing(self._table):
-                _write_rows(self._table, connection, rows, progress)
+        with committing(self._table):
+            write(progress)
         failpoint("load-committed")
         if self._state_number is not None:
             remove_file(_state_file(self.uri, self._state_number))
         self.number, self._state_number, self.state = self.number + 1, number, state
+
+    def rewrite(self, connection: duckdb.DuckDBPyConnection, rows: Rows, state: LoadState) -> None:
+        """Commits rows in place of all that there are, with other types.
+
+        Raises:
+            CommitConflict: Another load committed first: nothing was written; open the table again.
+        """
+        self._commit(state, lambda progress: _write_rows(self._table, connection, rows, progress, types="overwrite"))
 
     def _keep_statistics(self, exact: Sequence[str]) -> None:
         """Sets which columns have statistics: of others they would be wrong, and readers would skip rows."""
@@ -175,10 +185,23 @@ def _state_file(uri: str, number: int) -> str:
     return f"{uri}/_load/{number}.json.gz"
 
 
+def _write_nothing(table: DeltaTable, progress: CommitProperties) -> None:
+    empty = pa.schema(table.schema().to_arrow()).empty_table()
+    write_deltalake(table, empty, mode="append", commit_properties=progress)
+
+
 def _write_rows(
-    table: DeltaTable, connection: duckdb.DuckDBPyConnection, rows: Rows, progress: CommitProperties
+    table: DeltaTable,
+    connection: duckdb.DuckDBPyConnection,
+    rows: Rows,
+    progress: CommitProperties,
+    *,
+    types: Literal["merge", "overwrite"] = "merge",
 ) -> None:
-    whole = rows.replaced is not None and rows.replaced.column is None
+    replaced = rows.replaced
+    if replaced is not None and replaced.column not in (None, *(field.name for field in table.schema().fields)):
+        replaced = None  # no row was ever written: there is nothing to take the place of
+    whole = replaced is not None and replaced.column is None
     if rows.key and not whole and _has_rows(table):
         _merge(table, connection, rows, progress)
         return
@@ -186,9 +209,9 @@ def _write_rows(
     names = ", ".join(map(quote_identifier, rows.columns.names))
     reader = connection.sql(f"SELECT {names} FROM ({query})").to_arrow_reader().cast(rows.columns)
     options: dict[str, Any] = {"mode": "append"}
-    if rows.replaced is not None:
-        options = {"mode": "overwrite"} | ({} if whole else {"predicate": rows.replaced.sql()})
-    write_deltalake(table, reader, schema_mode="merge", writer_properties=WRITER, commit_properties=progress, **options)
+    if replaced is not None:
+        options = {"mode": "overwrite"} | ({} if whole else {"predicate": replaced.sql()})
+    write_deltalake(table, reader, schema_mode=types, writer_properties=WRITER, commit_properties=progress, **options)
 
 
 def _merge(table: DeltaTable, connection: duckdb.DuckDBPyConnection, rows: Rows, progress: CommitProperties) -> None:
@@ -217,8 +240,7 @@ def _merge(table: DeltaTable, connection: duckdb.DuckDBPyConnection, rows: Rows,
     before = table.version()
     merger.execute()
     if table.version() == before:  # a merge without effect makes no commit
-        empty = pa.schema(table.schema().to_arrow()).empty_table()
-        write_deltalake(table, empty, mode="append", commit_properties=progress)
+        _write_nothing(table, progress)
 
 
 def _newest(rows: Rows) -> str:

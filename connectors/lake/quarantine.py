@@ -4,7 +4,7 @@ Two tables that are only ever appended to: the messages, and the outcomes. The n
 the version of silver that it came with; a message without one is rejected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -136,6 +136,65 @@ def quarantine_rows(layout: LakeLayout, table: TableName, rows: Sequence[Quarant
         with committing(target):
             write_deltalake(target, new, mode="append", commit_properties=with_progress(progress))
     return len(new)
+
+
+def settle_rows(
+    layout: LakeLayout,
+    table: TableName,
+    *,
+    read: Mapping[str, str] | None,
+    rejected: Iterable[QuarantinedRow],
+    version: int,
+    release: str,
+) -> None:
+    """Records what became of the rows in quarantine that a load has read again.
+
+    A row that is not rejected any more was replayed, if it was of the version that was read; else something newer has
+    taken its place.
+
+    Args:
+        layout: The lake.
+        table: Source and table of the load.
+        read: Version of each file that was read, empty if it is gone; None: all of the table was.
+        rejected: The rows that still can't be read.
+        version: Delta version of the table that has the rows.
+        release: Version of this library.
+
+    Raises:
+        CommitConflict: Another writer committed first.
+    """
+    with scratch_connection(layout.root) as connection:
+        open_quarantine(connection, layout)
+        known = connection.execute(
+            f"SELECT {names(ADDRESS)}, decode(key), outcome FROM quarantined WHERE source_table = $1", [str(table)]
+        ).fetchall()
+    still = {(f"{row.file}@{row.version}", 0, row.line): row.reason for row in rejected}
+    now, outcomes = datetime.now(UTC), []
+    for *parts, file, outcome in known:
+        address = tuple(parts)
+        if address in still:
+            new, reason = "rejected", still[address]
+        elif read is None or file in read:
+            same = read is not None and address[0] == f"{file}@{read[file]}"
+            new, reason = "replayed" if same else "superseded", None
+        else:
+            continue
+        # Of what is settled already, it is no news in which way.
+        if (new == "rejected") != (outcome == "rejected"):
+            settled = {"outcome": new, "reason": reason, "release": release, "silver_version": version, "tried_at": now}
+            outcomes.append({"source_table": str(table), **dict(zip(ADDRESS, address, strict=True)), **settled})
+    if outcomes:
+        target = ensure_table(layout.replays, _REPLAYS)
+        with committing(target):
+            write_deltalake(target, pa.Table.from_pylist(outcomes, _REPLAYS), mode="append")
+
+
+def rejected_files(layout: LakeLayout, table: TableName) -> set[str]:
+    """Returns the files of which rows of a loaded table are rejected."""
+    with scratch_connection(layout.root) as connection:
+        open_quarantine(connection, layout)
+        query = "SELECT DISTINCT decode(key) FROM quarantined WHERE source_table = $1 AND outcome = 'rejected'"
+        return {file for (file,) in connection.execute(query, [str(table)]).fetchall()}
 
 
 def _as_message(row: QuarantinedRow, table: TableName, number: int, now: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from connectors.errors import ConfigurationError
 from connectors.loads.types import column_type
+from connectors.postgres.identifiers import TableName
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """What names of sources and tables look like: they are schemas and tables of every reader."""
@@ -126,6 +127,21 @@ def read_declaration(file: Path, *, kinds: Mapping[str, type[SourceSpec]], taken
         lines = [f"{file}:{_line(root, path)}: {'.'.join(map(str, path[1:]))}: {problem}" for path, problem in wrong]
         raise ConfigurationError("\n".join(lines), hint=_HINT)
     return Declaration(file=file, sources=sources)
+
+
+def declared_names(file: Path) -> list[TableName]:
+    """Returns source and table of everything that a file declares, whatever its options: none of them is looked at."""
+    if not file.exists():
+        return []
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    sources = tree.get("sources") if isinstance(tree, dict) else None
+    entries = sources.items() if isinstance(sources, dict) else ()
+    return [
+        TableName(str(source), str(table))
+        for source, entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("tables"), dict)
+        for table in entry["tables"]
+    ]
 
 
 _HINT = "docs/loads.md shows what can be declared"

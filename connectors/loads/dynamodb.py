@@ -19,6 +19,7 @@ from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.dynamodb_streams import StreamReader
+from connectors.loads.names import column_name
 from connectors.loads.protocol import Done, Estimate, Progress, Slice
 from connectors.loads.reading import Reading, Rejected
 from connectors.loads.window import Window
@@ -109,14 +110,14 @@ class _Scan:
 
     def read(self, reading: Reading) -> Iterator[pa.Table]:
         """Yields the items, then the changes."""
-        self._names = tuple(map(reading.column_name, self._key))
+        self._names = tuple(map(column_name, self._key))
         number = 0
         for items in self._pages(reading):
             batch = Batch()
             for item in items:
                 number += 1
                 try:
-                    row, kinds = texts_of(item, reading.column_name)
+                    row, kinds = texts_of(item, column_name)
                 except ValueError as error:
                     reading.reject(Rejected(self._table.table, str(item)[:64], 0, str(error), str(item).encode()))
                     continue

@@ -10,6 +10,7 @@ from connectors.aws import aws_errors, error_code
 from connectors.errors import ServiceUnavailable
 from connectors.loads.batch import Batch
 from connectors.loads.dynamodb_items import texts_of
+from connectors.loads.names import column_name
 from connectors.loads.protocol import Done, Slice
 from connectors.loads.reading import Reading, Rejected
 
@@ -124,7 +125,7 @@ class _Changes:
 
     def read(self, reading: Reading) -> Iterator[pa.Table]:
         """Yields the new images of changed items, and the keys of deleted ones."""
-        self._names = tuple(map(reading.column_name, self._key))
+        self._names = tuple(map(column_name, self._key))
         number = 0
         for records in self._reader.records():
             yield from _typed(records, self._key, reading, first=number)
@@ -145,7 +146,7 @@ def _typed(records: list[dict[str, Any]], key: tuple[str, ...], reading: Reading
         gone = record["eventName"] == "REMOVE"
         item = {name: change["Keys"][name] for name in key} if gone else change["NewImage"]
         try:
-            row, kinds = texts_of(item, reading.column_name)
+            row, kinds = texts_of(item, column_name)
         except ValueError as error:
             reading.reject(Rejected("stream", change["SequenceNumber"], 0, str(error), str(item).encode()))
             continue

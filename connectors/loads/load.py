@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from importlib.metadata import version as package_version
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from connectors.failpoints import failpoint
 from connectors.lake.commits import optimistically
 from connectors.lake.layout import LakeLayout
 from connectors.lake.load_table import LoadState, LoadTable, Rows
-from connectors.lake.quarantine import QuarantinedRow, quarantine_rows
+from connectors.lake.quarantine import QuarantinedRow, quarantine_rows, rejected_files, settle_rows
 from connectors.lake.storage import duckdb_connection
 from connectors.loads.declaration import TableSpec
 from connectors.loads.extraction import extract
@@ -27,6 +28,7 @@ from connectors.loads.protocol import Done, Slice
 from connectors.loads.reading import Facts, Reading, Rejected
 from connectors.loads.registry import open_source
 from connectors.loads.reports import LoadReport
+from connectors.loads.retyping import follow_types
 from connectors.loads.types import column_type, duckdb_type
 from connectors.loads.window import Window
 from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
@@ -85,6 +87,7 @@ def load_table(
 
     def attempt() -> LoadTable:
         lake = LoadTable(LakeLayout.of(settings).load(source, table))
+        follow_types(settings, lake, TableName(source, table), spec)
         for part in opened.slices(table, spec, lake.state.progress, window):
             on_slice(part.label, part.size)
             _load_slice(settings, lake, TableName(source, table), spec, part, account)
@@ -117,6 +120,20 @@ def load_days(settings: Settings, source: str, table: str, since: date, until: d
     return load_table(settings, source, table, window=Window(since, until, again=True)).rows
 
 
+def replay_load(settings: Settings, source: str, table: str) -> LoadReport:
+    """Reads again the objects of which rows are rejected, or a table that has no objects whole.
+
+    Idempotent. After a kill, run it again.
+
+    Raises:
+        ConfigurationError: There is no such table, or the source refuses.
+        CommitConflict: Other loads of the table kept committing first.
+        ServiceUnavailable: The source does not answer.
+    """
+    files = rejected_files(LakeLayout.of(settings), TableName(source, table))
+    return load_table(settings, source, table, window=Window(again=True, files=frozenset(files)))
+
+
 def _load_slice(
     settings: Settings, lake: LoadTable, name: TableName, spec: TableSpec, part: Slice, account: _Account
 ) -> None:
@@ -134,9 +151,8 @@ def _load_slice(
         )
         failpoint("load-extracted")
         done = part.done()
-        quarantine_rows(
-            LakeLayout.of(settings), name, [_quarantined(r) for r in reading.rejected], number=lake.number + 1
-        )
+        layout, rejected = LakeLayout.of(settings), [_quarantined(row) for row in reading.rejected]
+        quarantine_rows(layout, name, rejected, number=lake.number + 1)
         failpoint("load-quarantined")
         own = _own_columns(extracted.files)
         columns = {**known, **reading.columns, **{c: k for c, k in _OWN.items() if c in own or c in state.columns}}
@@ -146,6 +162,14 @@ def _load_slice(
             return
         now = datetime.now(UTC).isoformat()
         lake.write(connection, rows, LoadState(done.progress, columns, extracted.schema, now))
+        settle_rows(
+            layout,
+            name,
+            read=None if done.is_whole else done.read,
+            rejected=rejected,
+            version=lake.version,
+            release=package_version("lakehouse-flows"),
+        )
         account.add(reading, _count(extracted.files), [] if not known else sorted(set(reading.columns) - set(known)))
 
 

@@ -1,7 +1,7 @@
 """What a source of batch loads is: it cuts what is new into slices, each of which becomes one commit."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -25,12 +25,20 @@ class Done:
         replaced: Which rows the new ones take the place of; None: they are added.
         key: Columns by which a new row takes the place of an old one; the last of several new ones counts.
         broken: Objects whose rows are not to be written, because they broke off.
+        read: Version of each object that was read to its end, empty if it is gone: what was rejected of such before,
+            and is not any more, is settled.
     """
 
     progress: Progress
     replaced: Replaced | None = None
     key: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    read: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the rows are all that the table has now."""
+        return self.replaced is not None and self.replaced.column is None
 
 
 class Slice(Protocol):

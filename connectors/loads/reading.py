@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
-from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from connectors.errors import ContractMismatch
 from connectors.loads.declaration import TableSpec
+from connectors.loads.names import column_name
 from connectors.loads.types import column_type, duckdb_type, kind_of
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 
@@ -70,17 +70,12 @@ class Reading:
         self._table = table
         self._salt = salt
         self._known = bool(columns)
-        self._naming = NamingConvention()
-        self.columns = {**columns, **{self.column_name(name): kind for name, kind in table.columns.items()}}
-        self._pii = {self.column_name(name): what for name, what in table.pii.items()}
+        self.columns = {**columns, **{column_name(name): kind for name, kind in table.columns.items()}}
+        self._pii = {column_name(name): what for name, what in table.pii.items()}
         self.columns |= {name: "text" for name, what in self._pii.items() if what == "hash"}
         self._dropped = {name for name, what in self._pii.items() if what == "drop"}
         self.rejected: list[Rejected] = []
         self.facts = Facts()
-
-    def column_name(self, name: str) -> str:
-        """The name that a column has in the lake: in snake case, as dlt writes it."""
-        return str(self._naming.normalize_identifier(name))
 
     def reject(self, rejected: Rejected) -> None:
         """Keeps a row for the quarantine; of a table with personal data, not its values."""

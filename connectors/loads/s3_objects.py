@@ -22,6 +22,7 @@ from connectors.lake.load_table import Replaced
 from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.files import BrokenFile, CsvDialect, plain_bytes, read_csv, read_json_lines, read_parquet
+from connectors.loads.names import column_name
 from connectors.loads.object_paths import ObjectPath
 from connectors.loads.protocol import Done, Estimate, Progress, Slice
 from connectors.loads.reading import Reading, Rejected
@@ -105,7 +106,9 @@ class S3Objects:
         """Yields new objects, then those that were overwritten or deleted; of a repeated range, day by day."""
         found = self._list(name, table, window)
         known: dict[str, list[Any]] = dict(progress.get("objects", {}))
-        if window.again:
+        if window.files is not None:
+            parts = [*self._parts([o for o in found if o.key in window.files])]
+        elif window.again:
             groups = groupby(sorted(found, key=lambda o: (o.day or date.min, o.key)), key=lambda o: o.day)
             chosen = [list(objects) for day, objects in groups]
             parts = [part for objects in chosen for part in ([objects] if objects[0].day else self._parts(objects))]
@@ -116,6 +119,8 @@ class S3Objects:
         for objects in parts:
             yield _Objects(self, table, objects, known)
         gone = self._deleted(table, found, known, window) if table.on_deleted == "remove" else []
+        if window.files is not None:
+            gone = sorted(window.files - {o.key for o in found})
         if gone:
             yield _Objects(self, table, [], known, gone=gone)
 
@@ -239,12 +244,14 @@ class _Objects:
             if found.key not in self._skipped:
                 self._known[found.key] = found.identity
         for key in self._gone:
-            del self._known[key]
+            self._known.pop(key, None)
         values = (*replaced, *self._gone)
         return Done(
             progress={"objects": dict(self._known)},
             replaced=Replaced("_object", values) if values else None,
             broken=tuple(self._broken),
+            read={o.key: o.etag for o in self._objects if o.key not in {*self._skipped, *self._broken}}
+            | dict.fromkeys(self._gone, ""),
         )
 
     def _rows(self, found: S3Object, file: Path, reading: Reading) -> Iterator[pa.Table]:
@@ -271,21 +278,21 @@ class _Objects:
         if kind is None:
             raise ConfigurationError(f"{found.key}: its format is not known", hint="set `format` of the table")
         if kind == "parquet":
-            yield from read_parquet(file, reading.column_name)
+            yield from read_parquet(file, column_name)
             return
         with plain_bytes(file) as opened:
-            for batch in self._texts(kind, opened, reading):
+            for batch in self._texts(kind, opened):
                 for line, reason, raw in batch.bad:
                     self._reject(reading, found, line, reason, raw)
                 if batch.count:
                     yield batch.table(), batch.column_kinds
 
-    def _texts(self, kind: str, opened: Any, reading: Reading) -> Iterator[Batch]:
+    def _texts(self, kind: str, opened: Any) -> Iterator[Batch]:
         if kind == "jsonl":
-            return read_json_lines(opened, reading.column_name)
+            return read_json_lines(opened, column_name)
         table = self._table
         dialect = CsvDialect(table.delimiter, table.quote, table.header, table.encoding)
-        return read_csv(opened, reading.column_name, dialect)
+        return read_csv(opened, column_name, dialect)
 
     @staticmethod
     def _reject(reading: Reading, found: S3Object, line: int, reason: str, raw: bytes = b"") -> None:

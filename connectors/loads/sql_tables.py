@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.errors import ConfigurationError, ServiceUnavailable
 from connectors.lake.load_table import Replaced
 from connectors.loads.declaration import SourceSpec, TableSpec
+from connectors.loads.names import column_name
 from connectors.loads.protocol import Done, Estimate, Progress, Slice
 from connectors.loads.reading import Reading
 from connectors.loads.types import kind_of
@@ -145,9 +146,9 @@ class _Snapshot:
     def read(self, reading: Reading) -> Iterator[pa.Table]:
         """Yields the rows."""
         table, contract = self._table, self._contract
-        self._key = tuple(map(reading.column_name, table.key)) if table.mode == "incremental" else ()
-        self._day = None if table.day is None else reading.column_name(table.day)
-        chosen = [(reading.column_name(c.name), *_selected(c)) for c in contract.columns]
+        self._key = tuple(map(column_name, table.key)) if table.mode == "incremental" else ()
+        self._day = None if table.day is None else column_name(table.day)
+        chosen = [(column_name(c.name), *_selected(c)) for c in contract.columns]
         kinds = {name: kind for name, _, kind in chosen}
         listed = sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(expression, sql.Identifier(name)) for name, expression, _ in chosen

@@ -12,11 +12,13 @@ class Window:
         since: First day.
         until: First day behind it.
         again: Read also what was loaded already.
+        files: Read only these objects, and them also again; None: all. Tables without objects are read whole.
     """
 
     since: date | None = None
     until: date | None = None
     again: bool = False
+    files: frozenset[str] | None = None
 
     @property
     def is_range(self) -> bool:

@@ -9,12 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.awsrequest import AWSResponse
+from typer.testing import CliRunner
 
 from connectors.aws import aws_client
+from connectors.cdc.replay import rejected_tables, replay_table
 from connectors.errors import ConfigurationError, ContractMismatch, ServiceUnavailable
+from connectors.lake.layout import LakeLayout
+from connectors.lake.quarantine import open_quarantine
+from connectors.lake.storage import scratch_connection
 from connectors.loads.load import load_table
 from connectors.loads.s3_objects import S3Objects
 from connectors.loads.window import Window
+from connectors.postgres.identifiers import TableName
+from deployments.cli import app
 from tests.aws import moto_server
 from tests.loads import declare, load_settings, quarantined, rows, version
 
@@ -376,3 +383,86 @@ def test_a_bucket_that_is_not_there_is_said(settings):
     settings.loads.file.write_text(tree)
     with pytest.raises(ConfigurationError, match="NoSuchBucket"):
         load(settings, "prices")
+
+
+def outcomes(settings):
+    layout = LakeLayout.of(settings)
+    with scratch_connection(layout.root) as connection:
+        open_quarantine(connection, layout)
+        return connection.execute("SELECT stream_offset, outcome FROM quarantined ORDER BY rejected_at, 1").fetchall()
+
+
+def test_rejected_rows_are_replayed_after_the_fix(settings, put):
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01", "B,b,2.005,2026-01-01", "C,c,x,2026-01-01"))
+    put("prices/b.csv", csv("D,d,4.00,2026-01-01"))
+    load(settings, "prices")
+    assert rejected_tables(settings, ["shop_s3.*"]) == [TableName("shop_s3", "prices")]
+    declare(settings, "shop_s3", "prices", columns={"price": "decimal(3)", "valid_from": "date"})
+    report = replay_table(settings, TableName("shop_s3", "prices"), checked=None)
+    assert (report.replayed, report.superseded, report.rejected) == (1, 0, 1)
+    found = rows(settings, "select sku, price::varchar from shop_s3.prices order by sku")
+    assert found == [("A", "1.000"), ("B", "2.005"), ("D", "4.000")]
+
+
+def test_a_type_that_would_lose_a_value_is_refused(settings, put):
+    put("prices/a.csv", csv("A,a,1.25,2026-01-01"))
+    load(settings, "prices")
+    declare(settings, "shop_s3", "prices", columns={"price": "decimal(1)", "valid_from": "date"})
+    with pytest.raises(ContractMismatch, match=r"price is decimal\(2\) in the lake and declared as decimal\(1\)"):
+        load(settings, "prices")
+    declare(settings, "shop_s3", "prices", columns={"price": "text", "valid_from": "text"})
+    put("prices/b.csv", csv("B,b,free,later"))
+    load(settings, "prices")
+    found = rows(settings, "select price, valid_from from shop_s3.prices order by sku")
+    assert found == [("1.25", "2026-01-01"), ("free", "later")]
+
+
+def test_a_corrected_object_supersedes_its_rejected_rows(settings, put):
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01", "B,b,x,2026-01-01"))
+    load(settings, "prices")
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01", "B,b,2.00,2026-01-01", "C,c,y,2026-01-01"))
+    load(settings, "prices")
+    assert outcomes(settings) == [(3, "superseded"), (4, "rejected")]
+
+
+def test_a_row_that_is_rejected_once_more_is_so_again(settings, put):
+    wrong, right = csv("A,a,x,2026-01-01"), csv("A,a,1.00,2026-01-01")
+    for content, wanted in ((wrong, "rejected"), (right, "superseded"), (wrong, "rejected")):
+        put("prices/a.csv", content)
+        load(settings, "prices")
+        assert outcomes(settings) == [(2, wanted)]
+
+
+def test_what_another_release_can_read_is_replayed(settings, put):
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01") + "B,Käse,2.00,2026-01-01\n".encode("cp1252"))
+    put("prices/b.csv", csv("C,c,x,2026-01-01"))
+    load(settings, "prices")
+    declare(settings, "shop_s3", "prices", encoding="cp1252")
+    report = replay_table(settings, TableName("shop_s3", "prices"), checked=None)
+    assert (report.replayed, report.superseded, report.rejected) == (1, 0, 1)
+    assert rows(settings, "select sku, name from shop_s3.prices order by sku") == [("A", "a"), ("B", "Käse")]
+    before = version(settings, "shop_s3", "prices")
+    assert replay_table(settings, TableName("shop_s3", "prices"), checked=None).rejected == 1
+    assert version(settings, "shop_s3", "prices") == before + 1
+
+
+def test_the_command_replays_loaded_tables(settings, put, monkeypatch):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(settings.home))
+    monkeypatch.setenv("LAKEHOUSE_LOADS__FILE", str(settings.loads.file))
+    for name, value in settings.aws.model_dump().items():
+        secret = name == "secret_access_key"
+        monkeypatch.setenv(f"LAKEHOUSE_AWS__{name.upper()}", value.get_secret_value() if secret else value)
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01", "B,b,x,2026-01-01"))
+    run = CliRunner().invoke
+    assert run(app, ["load", "shop_s3", "prices", "--dry-run"]).exit_code == 0
+    assert json.loads(run(app, ["load", "shop_s3", "prices", "--json"]).stdout)[0]["rejected"] == 1
+    assert "prices/a.csv" in run(app, ["quarantine", "show", "shop_s3.prices"]).stdout
+    again = run(app, ["quarantine", "replay", "shop_s3.*"])
+    assert again.exit_code == 1
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01", "B,b,2.00,2026-01-01"))
+    assert run(app, ["load", "shop_s3"]).exit_code == 0
+    [state] = [s for s in json.loads(run(app, ["loads", "status", "--json"]).stdout) if s["table"] == "prices"]
+    assert (state["rows"], state["rejected"]) == (2, 0)
+    compared = run(app, ["loads", "compare", "shop_s3", "--json"])
+    assert compared.exit_code == 0
+    assert {c["missing"] + c["extra"] for c in json.loads(compared.stdout)} == {0}
