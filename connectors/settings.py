@@ -173,6 +173,14 @@ class AwsSettings(_Group):
     secret_access_key: SecretStr | None = Field(None, description="Secret of the access key.")
 
 
+class ApiSettings(_Group):
+    """The API of the synthetic shop, `lakehouse api`."""
+
+    token: SecretStr | None = Field(
+        None, min_length=16, description="Token that callers need; without one it listens on this machine only."
+    )
+
+
 class PrefectSettings(_Group):
     """Prefect, which schedules and shows the flows."""
 
@@ -220,6 +228,7 @@ class Settings(BaseSettings):
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     loads: LoadSettings = Field(default_factory=LoadSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     dbt: DbtSettings = Field(default_factory=DbtSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     stack: StackSettings = Field(default_factory=StackSettings)

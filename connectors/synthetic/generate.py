@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,7 @@ from connectors.synthetic.catalogue import (
     prices,
     product_rows,
 )
-from connectors.synthetic.sales import Sales, SalesGenerator, order_times
+from connectors.synthetic.sales import DAYS, Sales, SalesGenerator, order_times
 from connectors.synthetic.shop import KEYS, NUMBERED, TABLES, count_rows, create_shop, is_filled, shop_table
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
@@ -62,11 +62,11 @@ def fill_shop(
         with _foreign_keys_checked_at_the_end(conn):
             loaded = 0
             for table, rows in generate_rows(orders=orders, seed=seed, epoch=epoch):
-                copied = _copy(conn, table, rows)
+                copied = copy_rows(conn, table, rows)
                 if table == "orders":
                     loaded += copied
                     progress(loaded)
-        _advance_identities(conn)
+        advance_identities(conn)
         return count_rows(conn)
 
 
@@ -79,7 +79,9 @@ def generate_rows(*, orders: int, seed: int, epoch: datetime = EPOCH) -> Iterato
     yield "categories", category_rows(epoch)
     yield "products", product_rows(price_list, seed=seed, epoch=epoch)
     yield "inventory", inventory_rows(size, seed=seed, epoch=epoch)
-    generator = SalesGenerator(size, price_list, seed=seed, epoch=epoch)
+    customers = [(number, number) for number in range(1, size.customers + 1)]
+    end = epoch + timedelta(days=DAYS)
+    generator = SalesGenerator(customers, list(enumerate(price_list, 1)), seed=seed, end=end)
     numbered = enumerate(order_times(orders, seed=seed, epoch=epoch), 1)
     while chunk := list(islice(numbered, _CHUNK)):
         sales = Sales()
@@ -88,7 +90,8 @@ def generate_rows(*, orders: int, seed: int, epoch: datetime = EPOCH) -> Iterato
         yield from vars(sales).items()
 
 
-def _copy(conn: psycopg.Connection[Any], table: str, rows: Iterable[Row]) -> int:
+def copy_rows(conn: psycopg.Connection[Any], table: str, rows: Iterable[Row]) -> int:
+    """Copies rows into a table of the shop; returns how many."""
     copied = 0
     with conn.cursor().copy(sql.SQL("copy {} from stdin").format(shop_table(table))) as copy:
         for row in rows:
@@ -117,7 +120,7 @@ def _foreign_keys_checked_at_the_end(conn: psycopg.Connection[Any]) -> Iterator[
         )
 
 
-def _advance_identities(conn: psycopg.Connection[Any]) -> None:
+def advance_identities(conn: psycopg.Connection[Any]) -> None:
     """Lets each identity column go on after the keys that were copied."""
     for table in NUMBERED:
         (column,) = KEYS[table]

@@ -2,11 +2,11 @@
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.synthetic.catalogue import Row, ShopSize
+from connectors.synthetic.catalogue import Row
 from connectors.synthetic.pools import CARRIERS, COUPONS, WAREHOUSES, pools
 from connectors.synthetic.values import large_text, local_stamp, money, skewed, stamp
 
@@ -68,18 +68,29 @@ class SalesGenerator:
     """Makes orders with everything that belongs to them.
 
     Args:
-        size: How many customers and products there are.
-        price_list: Price of every product, in cents.
+        customers: Number of every customer, and of an address of theirs.
+        products: Number and price in cents of every product.
         seed: The same seed makes the same rows.
-        epoch: When the first order can be placed.
+        end: When the last order can be placed.
+        payments: Number of the last payment that there is.
+        returns: Number of the last return that there is.
     """
 
-    def __init__(self, size: ShopSize, price_list: list[int], *, seed: int, epoch: datetime) -> None:
-        self._size = size
-        self._prices = price_list
+    def __init__(
+        self,
+        customers: Sequence[tuple[int, int | None]],
+        products: Sequence[tuple[int, int]],
+        *,
+        seed: int | str,
+        end: datetime,
+        payments: int = 0,
+        returns: int = 0,
+    ) -> None:
+        self._customers = customers
+        self._products = products
         self._rng = random.Random(f"sales {seed}")
-        self._end = epoch + timedelta(days=DAYS)
-        self._payments = self._returns = 0
+        self._end = end
+        self._payments, self._returns = payments, returns
 
     def add_order(self, sales: Sales, order_id: int, placed: datetime) -> None:
         """Adds the order with its items, payments, shipments and returns."""
@@ -108,16 +119,15 @@ class SalesGenerator:
         rng = self._rng
         lines = []
         for line_no in range(1, rng.choices(_ITEMS, _ITEM_WEIGHTS)[0] + 1):
-            product = skewed(rng, len(self._prices), power=_PRODUCT_POWER)
+            product, cents = self._products[skewed(rng, len(self._products), power=_PRODUCT_POWER)]
             quantity = 1 if rng.random() < 0.8 else rng.randint(2, 6)
-            cents = self._prices[product]
             discount = quantity * cents // 10 if rng.random() < 0.12 else 0
-            lines.append(_Line(line_no, product + 1, quantity, cents, discount))
+            lines.append(_Line(line_no, product, quantity, cents, discount))
         return lines
 
     def _add_head(self, sales: Sales, order_id: int, placed: datetime, status: str, *, subtotal: int) -> int:
         rng, chance = self._rng, self._rng.random
-        customer = skewed(rng, self._size.customers, power=_CUSTOMER_POWER) + 1
+        customer, address = self._customers[skewed(rng, len(self._customers), power=_CUSTOMER_POWER)]
         coupons = [rng.choice(COUPONS)] if chance() < 0.1 else None
         discount = subtotal // 20 if coupons else 0
         fee = 0 if subtotal > 5_000 else 490
@@ -126,7 +136,7 @@ class SalesGenerator:
             (
                 order_id,
                 customer,
-                customer if chance() < 0.95 else None,
+                address if chance() < 0.95 else None,
                 status,
                 "EUR" if chance() < 0.85 else "GBP",
                 money(subtotal),

@@ -1,5 +1,6 @@
 """The shop's ten tables: create, look at and drop them."""
 
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -21,6 +22,14 @@ KEYS = {
     "returns": ("return_id",),
 }
 """Key columns of every table."""
+
+_TABLE = re.compile(r"^create table if not exists public\.(\w+) \((.*?)^\);", re.DOTALL | re.MULTILINE)
+_COLUMN = re.compile(r"^    (?!primary|foreign|unique|check)(\w+) ", re.MULTILINE)
+COLUMNS = {
+    table: tuple(_COLUMN.findall(body))
+    for table, body in _TABLE.findall(files("connectors.synthetic").joinpath("shop.sql").read_text())
+}
+"""Columns of every table, in order."""
 
 TABLES = tuple(KEYS)
 """All tables, in schema `public`, each after those it refers to."""

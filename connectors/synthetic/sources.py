@@ -1,6 +1,5 @@
 """The shop beyond PostgreSQL: fills DynamoDB and S3 with what fits its customers, products and orders."""
 
-import gzip
 import io
 import random
 from collections import Counter, defaultdict
@@ -12,18 +11,16 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.aws import aws_client, aws_errors, error_code
 from connectors.errors import ConfigurationError
 from connectors.settings import AwsSettings
 from connectors.synthetic.shop import is_filled
+from connectors.synthetic.sinks import ShopStore, compressed
 from connectors.synthetic.suppliers import ListedProduct, later_lists, price_lists
-from connectors.synthetic.visits import Item, OrderLine, PlacedOrder, Visit, json_lines, visits_of
+from connectors.synthetic.visits import Item, OrderLine, PlacedOrder, Visit, visits_of
 
-BUCKET = "shop-files"
 ITEM_TABLES = {"sessions": "session_id", "carts": "cart_id"}
 """Tables of DynamoDB, with their keys."""
 
-_BATCH = 25  # items that DynamoDB takes at a time
 _ORDERS = """
 select o.order_id, o.customer_id, o.placed_at, array_agg(array[i.product_id, i.quantity, (i.unit_price * 100)::bigint]
     order by i.line_no)
@@ -67,7 +64,7 @@ class SourceFiller:
             raise ConfigurationError("the shop is empty", hint="fill it with `lakehouse generate shop`")
         self._conn = conn
         self._seed = seed
-        self._s3, self._dynamodb = aws_client(aws, "s3"), aws_client(aws, "dynamodb")
+        self._store = ShopStore(aws)
         [(newest,)] = conn.execute("select max(placed_at) from public.orders").fetchall()
         self._last: date = newest.astimezone(UTC).date()
         self._range = {"since": self._last - timedelta(days=days - 1), "until": self._last + timedelta(days=1)}
@@ -108,23 +105,9 @@ class SourceFiller:
         return self.counts
 
     def _create(self) -> None:
-        with aws_errors("creating the shop's bucket and tables"):
-            try:
-                self._s3.create_bucket(Bucket=BUCKET, **_location(self._s3.meta.region_name))
-            except self._s3.exceptions.ClientError as error:
-                if error_code(error) != "BucketAlreadyOwnedByYou":
-                    raise
-            there = self._dynamodb.list_tables()["TableNames"]
-            for name, key in ITEM_TABLES.items():
-                if name not in there:
-                    self._dynamodb.create_table(
-                        TableName=name,
-                        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                        BillingMode="PAY_PER_REQUEST",
-                        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-                    )
-                    self._dynamodb.get_waiter("table_exists").wait(TableName=name)
+        self._store.create_bucket()
+        for name, key in ITEM_TABLES.items():
+            self._store.create_table(name, (key,))
 
     def _orders(self) -> Iterator[PlacedOrder]:
         for order_id, customer_id, placed_at, lines in self._conn.execute(_ORDERS, self._range):
@@ -136,13 +119,12 @@ class SourceFiller:
             yield ListedProduct(*row)
 
     def _put(self, what: str, key: str, content: bytes) -> None:
-        with aws_errors(f"s3://{BUCKET}/{key}"):
-            self._s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        self._store.put_object(key, content)
         self.counts[what] += 1
 
     def _put_clicks(self, hour: datetime, clicks: Sequence[dict[str, Any]]) -> None:
         key = f"clickstream/{hour:%Y/%m/%d/%H}.jsonl.gz"
-        self._put("click objects", key, gzip.compress(json_lines(clicks), compresslevel=1, mtime=0))
+        self._put("click objects", key, compressed(clicks))
         self.counts["clicks"] += len(clicks)
 
     def _put_parcels(self) -> None:
@@ -158,17 +140,12 @@ class SourceFiller:
             self._put("parcel objects", f"parcels/{day:%Y/%m/%d}.parquet", out.getvalue())
 
     def _put_items(self, table: str, items: Sequence[Item]) -> None:
-        for start in range(0, len(items), _BATCH):
-            requests = {table: [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]}
-            while requests:  # DynamoDB leaves over what it is too busy for; the client waits before it asks again
-                with aws_errors(f"DynamoDB table {table}"):
-                    requests = self._dynamodb.batch_write_item(RequestItems=requests).get("UnprocessedItems", {})
+        self._store.put_items(table, items)
         self.counts[table] += len(items)
 
     def _expire(self, table: str, item: Item) -> None:
         key = ITEM_TABLES[table]
-        with aws_errors(f"DynamoDB table {table}"):
-            self._dynamodb.delete_item(TableName=table, Key={key: item[key]})
+        self._store.delete_item(table, {key: item[key]})
         self.counts[f"expired {table}"] += 1
 
 
@@ -178,7 +155,3 @@ def _by_hour(visits: Iterable[Visit]) -> dict[datetime, list[dict[str, Any]]]:
         for at, click in visit.clicks:
             hours[at.replace(minute=0, second=0, microsecond=0)].append(click)
     return hours
-
-
-def _location(region: str) -> dict[str, Any]:
-    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

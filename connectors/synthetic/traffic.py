@@ -183,4 +183,4 @@ class _Traffic:
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: count + other.get(name, 0) for name, count in one.items()}
+    return {name: one.get(name, 0) + other.get(name, 0) for name in (*one, *(n for n in other if n not in one))}

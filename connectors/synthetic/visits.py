@@ -1,6 +1,5 @@
 """Visits of the shop's web site: sessions, carts and clicks, some of which end in an order."""
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -192,8 +191,3 @@ def _cart(
 
 def _money(cents: int) -> str:
     return f"{cents / 100:.2f}"
-
-
-def json_lines(clicks: Sequence[dict[str, Any]]) -> bytes:
-    """Clicks as lines of JSON."""
-    return b"".join(json.dumps(click, ensure_ascii=False).encode() + b"\n" for click in clicks)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from connectors.errors import ConfigurationError
 from connectors.postgres.connection import connect
 from connectors.settings import load_settings
 from connectors.synthetic import (
@@ -34,6 +36,7 @@ def add_to(app: typer.Typer) -> None:
     for command in (shop, traffic, sources):
         generate.command()(command)
     app.add_typer(generate, name="generate", rich_help_panel=PANEL)
+    app.command(rich_help_panel=PANEL)(api)
 
 
 def shop(
@@ -123,6 +126,37 @@ def sources(
         return
     for what, number in counts.items():
         data.print(f"{what:<18}{number:>10,}")
+
+
+def api(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8000,
+) -> None:
+    """Serve the synthetic shop over HTTP: generate rows of every kind, start and stop traffic.
+
+    The page of the API, with examples, is at /docs. On another address than this machine's, LAKEHOUSE_API__TOKEN is
+    needed, and callers send it as `Authorization: Bearer ...`.
+
+    Example: lakehouse api --port 8000
+    """
+    # They take a second to import; only this command needs them.
+    import uvicorn  # noqa: PLC0415
+
+    from connectors.synthetic.api import allowed_hosts, make_app  # noqa: PLC0415
+
+    settings = load_settings()
+    application = make_app(settings, hosts=allowed_hosts(settings, host))
+    server = uvicorn.Server(uvicorn.Config(application, host=host, port=port, log_level="warning"))
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(f"can't listen on {host}:{port}: {error}", hint="choose another --port") from error
+        talk.print(f"Listening on http://{host}:{listening.getsockname()[1]}, its page is /docs. Ctrl-C stops it.")
+        server.run(sockets=[listening])
 
 
 @contextmanager
