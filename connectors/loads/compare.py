@@ -132,7 +132,7 @@ def _compare(
         [(count, checksum)] = connection.execute(
             f"SELECT count(*), coalesce(sum(hash(({names}))::HUGEINT), 0)::VARCHAR FROM {of}"
         ).fetchall()
-        return int(count), f"{int(checksum) % 2**32:08x}"
+        return int(count), f"{int(checksum) % 2**24:06x}"
 
     def left(one: str, other: str) -> int:
         query = f"SELECT count(*) FROM (FROM {one} EXCEPT ALL FROM {other})"

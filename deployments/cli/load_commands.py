@@ -116,8 +116,9 @@ def compare_tables(settings: Settings, tables: list[TableName], *, as_json: bool
     if as_json:
         data.print_json(json.dumps([asdict(comparison) for comparison in found]))
     else:
-        shown = Table("table", box=None, pad_edge=False)
-        for name in ("source rows", "lake rows", "checksums", "rejected", "mismatches"):
+        shown = Table(box=None, pad_edge=False)
+        shown.add_column("table", no_wrap=True)
+        for name in ("source", "lake", "checksums", "rejected", "mismatches"):
             shown.add_column(name, justify="right", no_wrap=True)
         for c in found:
             sums = f"{c.source_checksum} {c.lake_checksum}"

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import typer.main
+import yaml
 
 from connectors.settings import Settings
 from deployments.cli import app
@@ -141,6 +142,10 @@ def check_console(code: str) -> None:
         check_command(words)
 
 
+def check_yaml(code: str) -> None:
+    assert yaml.safe_load(code)
+
+
 def check_mermaid(code: str) -> None:
     edges = [line.split(" --> ") for line in code.splitlines()[1:]]
     packages = {name.strip() for edge in edges for name in edge}
@@ -156,6 +161,7 @@ CHECKS = {
     "python": check_python,
     "sql": check_sql,
     "mermaid": check_mermaid,
+    "yaml": check_yaml,
 }
 
 
