@@ -3,10 +3,19 @@
 import random
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("default", max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("long", settings.get_profile("default"), max_examples=1000)
+# Shrinking takes longer than a test may: what failed would be cut off before it is shown.
+_WITHOUT_SHRINKING = [phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)]
+settings.register_profile(
+    "default",
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=_WITHOUT_SHRINKING,
+    print_blob=True,
+)
+settings.register_profile("long", settings.get_profile("default"), max_examples=1000, phases=list(Phase))
 settings.load_profile("default")
 
 

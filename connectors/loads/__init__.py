@@ -9,6 +9,7 @@ __all__ = [
     "compare",
     "declaration",
     "dynamodb",
+    "dynamodb_exports",
     "dynamodb_items",
     "dynamodb_streams",
     "extraction",

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-_MOST_ROWS = 20_000
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -15,6 +14,8 @@ class Batch:
         kinds: Type that the values of a column look like.
         bad: Rows that are none: line, reason and how they begin.
     """
+
+    MOST_ROWS = 20_000
 
     def __init__(self) -> None:
         self.kinds: dict[str, str] = {}
@@ -52,7 +53,7 @@ class Batch:
     @property
     def full(self) -> bool:
         """Whether it is time to hand it on."""
-        return self.count >= _MOST_ROWS or self._size >= _MOST_BYTES
+        return self.count >= self.MOST_ROWS or self._size >= _MOST_BYTES
 
     def table(self) -> pa.Table:
         """The rows; those of a file have `_row` and `_raw`."""

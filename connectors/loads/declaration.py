@@ -133,7 +133,10 @@ def declared_names(file: Path) -> list[TableName]:
     """Returns source and table of everything that a file declares, whatever its options: none of them is looked at."""
     if not file.exists():
         return []
-    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError:  # whoever loads is told so
+        return []
     sources = tree.get("sources") if isinstance(tree, dict) else None
     entries = sources.items() if isinstance(sources, dict) else ()
     return [

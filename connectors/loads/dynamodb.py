@@ -7,16 +7,18 @@ nothing is lost but time.
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, ClassVar, Literal
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Self
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from connectors.aws import aws_client, aws_errors
 from connectors.errors import ConfigurationError
 from connectors.lake.load_table import Replaced
 from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
+from connectors.loads.dynamodb_exports import Export, next_export
 from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.dynamodb_streams import StreamReader
 from connectors.loads.names import column_name
@@ -33,11 +35,21 @@ class DynamoTable(TableSpec):
     """A table of DynamoDB."""
 
     table: str = Field(min_length=3, description="The table.")
-    mode: Literal["full", "stream"] = Field(
-        "full", description="The whole table each time, or once and from then on its changes from DynamoDB Streams."
+    mode: Literal["full", "stream", "export"] = Field(
+        "full",
+        description="The whole table each time; or once, and from then on its changes: from DynamoDB Streams, or, for "
+        "large tables, from exports to S3.",
     )
+    export_bucket: str | None = Field(None, description="Bucket that exports are written to.")
+    export_prefix: str = Field("exports", description="What their keys begin with.")
     segments: int = Field(4, ge=1, le=64, description="Parts of the table that are scanned at a time.")
     read_units: float | None = Field(None, gt=0, description="Most read units a second; unset: no limit.")
+
+    @model_validator(mode="after")
+    def _check_mode(self) -> Self:
+        if self.mode == "export" and self.export_bucket is None:
+            raise ValueError("`mode: export` needs `export_bucket`")
+        return self
 
 
 class DynamoSource(SourceSpec):
@@ -55,6 +67,7 @@ class DynamoDb:
     def __init__(self, settings: Settings, declared: DynamoSource) -> None:  # noqa: ARG002 - the protocol's
         self._client = aws_client(settings.aws, "dynamodb")
         self._streams = aws_client(settings.aws, "dynamodbstreams")
+        self._s3 = aws_client(settings.aws, "s3")
 
     def slices(self, name: str, table: DynamoTable, progress: Progress, window: Window) -> Iterator[Slice]:
         """Yields the whole table, or what the stream has of its changes."""
@@ -64,6 +77,10 @@ class DynamoDb:
         key = tuple(part["AttributeName"] for part in about["KeySchema"])
         if table.mode == "full":
             yield _Scan(self._client, table, key, None)
+            return
+        if table.export_bucket is not None and table.mode == "export":
+            place = table.export_bucket, table.export_prefix.strip("/")
+            yield from self._exports(about["TableArn"], place, key, {} if window.again else progress)
             return
         reader = StreamReader(self._streams, self._stream(table, about))
         if not window.again and progress.get("stream") == reader.arn and not reader.is_lost(progress["shards"]):
@@ -77,6 +94,11 @@ class DynamoDb:
             return Estimate(len(progress["shards"]), None, None)
         about = self._describe(table)
         return Estimate(table.segments, int(about["ItemCount"]), int(about["TableSizeBytes"]))
+
+    def _exports(self, table: str, place: tuple[str, str], key: tuple[str, ...], progress: Progress) -> Iterator[Slice]:
+        while (span := next_export(progress, datetime.now(UTC))) is not None:
+            yield Export((self._client, self._s3), table, place, key, span)
+            progress = {"exported_to": span[1].isoformat()}
 
     def _describe(self, table: DynamoTable) -> dict[str, Any]:
         with aws_errors(f"DynamoDB table {table.table}"):

@@ -16,7 +16,7 @@ from connectors.loads.reading import Reading, Rejected
 
 _END = "end"
 _TRIMMED = frozenset(("TrimmedDataAccessException", "ResourceNotFoundException"))  # older than 24 hours
-_EMPTY_PAGES = 3
+_EMPTY_PAGES = 10
 _MOST_RECORDS = 50_000
 
 
@@ -38,9 +38,13 @@ class StreamReader:
 
     def is_lost(self, positions: Mapping[str, str | None]) -> bool:
         """Whether the stream does not hold what is behind some position any more."""
-        there = {shard["ShardId"] for shard in self._shards()}
+        there = {shard["ShardId"]: shard.get("ParentShardId") for shard in self._shards()}
         unread = {shard: position for shard, position in positions.items() if position != _END}
-        return any(shard not in there or self._iterator(shard, position) is None for shard, position in unread.items())
+        if any(shard not in there or self._iterator(shard, position) is None for shard, position in unread.items()):
+            return True
+        # A shard whose parent is neither there nor known: between the two, one came and went unread.
+        parents = {parent for shard, parent in there.items() if shard not in positions and parent is not None}
+        return not parents <= {*positions, *there}
 
     def slices(self, key: tuple[str, ...], positions: Mapping[str, str | None]) -> Iterator[Slice]:
         """Yields the changes behind positions, some thousand at a time."""

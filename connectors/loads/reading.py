@@ -74,6 +74,7 @@ class Reading:
         self._pii = {column_name(name): what for name, what in table.pii.items()}
         self.columns |= {name: "text" for name, what in self._pii.items() if what == "hash"}
         self._dropped = {name for name, what in self._pii.items() if what == "drop"}
+        self.columns = {name: kind for name, kind in self.columns.items() if name not in self._dropped}
         self.rejected: list[Rejected] = []
         self.facts = Facts()
 

@@ -134,7 +134,7 @@ class S3Objects:
         """Takes an object to a file; returns why not, if it is not there any more as it was listed."""
         with aws_errors(f"s3://{self._bucket}/{found.key}"):
             try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=found.key, IfMatch=found.etag)
+                answer = self._client.get_object(Bucket=self._bucket, Key=found.key, IfMatch=f'"{found.etag}"')
                 with file.open("wb") as out:
                     for chunk in answer["Body"].iter_chunks(_CHUNK):
                         out.write(chunk)

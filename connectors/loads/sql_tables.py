@@ -269,6 +269,11 @@ def _settings_of(variable: str) -> PostgresSettings:
     if address is None:
         raise ConfigurationError(f"{variable} is not set", hint="it is to hold the database's postgresql:// address")
     parts = {name: str(value) for name, value in conninfo_to_dict(address).items()}
+    if others := set(parts) - {"host", "port", "user", "password", "dbname"}:
+        raise ConfigurationError(
+            f"{variable} has parameters that are not taken from there: {', '.join(sorted(others))}",
+            hint="set them in the environment, PGSSLMODE=verify-full",
+        )
     return PostgresSettings(
         host=parts.get("host", "localhost"),
         port=int(parts.get("port", 5432)),

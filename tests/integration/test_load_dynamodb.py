@@ -1,16 +1,24 @@
 """Tables of DynamoDB land once: all of them by scan, or their changes from the stream."""
 
+import gzip
+import json
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from connectors.aws import aws_client
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, ServiceUnavailable
+from connectors.loads.dynamodb import DynamoTable
+from connectors.loads.dynamodb_exports import Export, next_export
+from connectors.loads.dynamodb_streams import StreamReader
 from connectors.loads.load import load_table
+from connectors.loads.reading import Reading
 from connectors.loads.window import Window
 from tests.aws import moto_server
-from tests.loads import load_settings, quarantined, rows, version
+from tests.loads import declare, load_settings, quarantined, rows, version
 
 WANTED = {"big": "decimal(0)"}
 
@@ -187,3 +195,113 @@ def test_a_value_of_another_type_is_rejected(settings, put):
 def test_a_table_without_a_stream_is_said(settings):
     with pytest.raises(ConfigurationError, match="has no stream of new images"):
         load(settings, "unstreamed")
+
+
+SHARDS = [{"ShardId": "b", "ParentShardId": "a"}, {"ShardId": "c", "ParentShardId": "b"}]
+
+
+class StreamOfShards:
+    """DynamoDB Streams that lists these shards; their iterators are all there."""
+
+    def __init__(self, shards):
+        self.shards = shards
+
+    def describe_stream(self, **_):
+        return {"StreamDescription": {"Shards": self.shards}}
+
+    def get_shard_iterator(self, *, ShardId, **_):  # noqa: N803 - as boto3 has it
+        return {"ShardIterator": ShardId}
+
+
+@pytest.mark.parametrize(
+    ("known", "lost"),
+    [
+        ({"b": "7"}, False),  # c followed
+        ({"b": "end", "c": None}, False),
+        ({"a": "end"}, False),  # b followed
+        ({"a": "7"}, True),  # a went before it was read to its end
+        ({"x": "end"}, True),  # a came and went unread
+    ],
+)
+def test_a_shard_that_came_and_went_unread_is_noticed(known, lost):
+    assert StreamReader(StreamOfShards(SHARDS), "arn").is_lost(known) is lost
+
+
+def test_a_table_is_loaded_from_its_export(settings, aws, client, named, put):
+    s3 = aws_client(aws, "s3")
+    s3.create_bucket(Bucket="exports")
+    declare(settings, "shop_dynamodb", "sessions", mode="export", export_bucket="exports")
+    put("a", table="sessions", raw={"B": b"\0\xff"}, nested={"L": [{"B": b"x"}]}, total={"N": "1.5"})
+    put("b", table="sessions")
+    with pytest.raises(ConfigurationError, match="has no point-in-time recovery"):
+        load(settings, "sessions")
+    client.update_continuous_backups(
+        TableName=named["sessions"], PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    assert load(settings, "sessions").rows == 2
+    found = rows(settings, "select cart_id, raw, nested, total::double from shop_dynamodb.sessions order by all")
+    assert found == [("a", b"\0\xff", '["eA=="]', 1.5), ("b", None, None, None)]
+    assert load(settings, "sessions").commits <= 1  # it may be a quarter of an hour later
+
+
+class ExportedChanges:
+    """DynamoDB whose export of changes is there already, as AWS writes it."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def export_table_to_point_in_time(self, **_):
+        return {"ExportDescription": {"ExportArn": "arn"}}
+
+    def describe_export(self, **_):
+        return {"ExportDescription": {"ExportStatus": "COMPLETED", "ItemCount": self.items}}
+
+
+@pytest.mark.parametrize("items", [2, 3])
+def test_changes_are_read_from_an_incremental_export(aws, tmp_path, items):
+    s3 = aws_client(aws, "s3")
+    bucket = f"changes-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    changes = [
+        {
+            "Metadata": {"WriteTimestampMicros": {"N": "1700000000000000"}},
+            "Keys": {"id": {"S": "a"}},
+            "NewImage": {"id": {"S": "a"}, "n": {"N": "2"}},
+        },
+        {"Metadata": {"WriteTimestampMicros": {"N": "1700000000000001"}}, "Keys": {"id": {"S": "b"}}},
+    ]
+    span = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    key = "x/t/20260101T0000-20260102T0000/AWSDynamoDB/0-1/data/f.json.gz"
+    s3.put_object(Bucket=bucket, Key=key, Body=gzip.compress("\n".join(map(json.dumps, changes)).encode()))
+    export = Export((ExportedChanges(items), s3), "arn:aws:dynamodb:::table/t", (bucket, "x"), ("id",), span)
+    with duckdb.connect() as connection:
+        reading = Reading(connection, DynamoTable(table="ttt"), {})
+        if items == 3:
+            with pytest.raises(ServiceUnavailable, match="has 2 items, and the export 3"):
+                list(export.read(reading))
+            return
+        [found] = export.read(reading)
+    assert found.select(["id", "_deleted"]).to_pylist() == [
+        {"id": "a", "_deleted": False},
+        {"id": "b", "_deleted": True},
+    ]
+    assert export.done().key == ("id",)
+    assert export.done().replaced is None
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("done", "now", "wanted"),
+    [
+        (None, "2026-01-02T10:40", (None, at("2026-01-02T10:00"))),
+        ("2026-01-02T10:00", "2026-01-02T10:14", None),
+        ("2026-01-02T10:00", "2026-01-02T10:44", (at("2026-01-02T10:00"), at("2026-01-02T10:30"))),
+        ("2026-01-02T10:00", "2026-01-05T10:44", (at("2026-01-02T10:00"), at("2026-01-03T10:00"))),
+    ],
+)
+def test_exports_are_of_whole_spans(done, now, wanted):
+    progress = {} if done is None else {"exported_to": at(done).isoformat()}
+    assert next_export(progress, at(now)) == wanted

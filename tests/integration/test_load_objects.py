@@ -21,9 +21,11 @@ from connectors.loads.load import load_table
 from connectors.loads.s3_objects import S3Objects
 from connectors.loads.window import Window
 from connectors.postgres.identifiers import TableName
+from connectors.settings import AwsSettings, LakeSettings
 from deployments.cli import app
 from tests.aws import moto_server
 from tests.loads import declare, load_settings, quarantined, rows, version
+from tests.s3 import local_s3
 
 CLICKS = {
     "path": "clicks/%Y/%m/%d/*.jsonl.gz",
@@ -466,3 +468,20 @@ def test_the_command_replays_loaded_tables(settings, put, monkeypatch):
     compared = run(app, ["loads", "compare", "shop_s3", "--json"])
     assert compared.exit_code == 0
     assert {c["missing"] + c["extra"] for c in json.loads(compared.stdout)} == {0}
+
+
+def test_a_lake_on_s3_is_loaded_in_the_same_way(tmp_path):
+    with local_s3() as root:
+        client = aws_client(AwsSettings(), "s3")
+        client.create_bucket(Bucket="files")
+        source = {"type": "s3_objects", "bucket": "files", "tables": {"clicks": CLICKS}}
+        settings = load_settings(tmp_path, {"shop_s3": source}, lake=LakeSettings(root=root))
+        for n in range(2):
+            client.put_object(Bucket="files", Key="clicks/2026/01/01/00.jsonl.gz", Body=clicks(n))
+            client.put_object(Bucket="files", Key=f"clicks/2026/01/02/{n:02}.jsonl.gz", Body=clicks(n + 10) + b"x")
+            load(settings, "clicks")
+        assert load(settings, "clicks").commits == 0
+        assert rows(settings, "select id from shop_s3.clicks") == [(1,)]
+        assert len(quarantined(settings)) == 2
+        states = client.list_objects_v2(Bucket="lake", Prefix="silver/shop_s3/clicks/_load/")["Contents"]
+        assert len(states) == 1
