@@ -57,7 +57,8 @@ def test_objects_and_items_of_localstack_are_loaded(tmp_path):
 
 @pytest.mark.usefixtures("engine")
 def test_a_table_of_postgresql_is_loaded(tmp_path):
-    with PostgresContainer(POSTGRES, username="reader", password="reading", dbname="old") as container:
+    given = {"username": "reader", "password": WORD, "dbname": "old"}  # pragma: allowlist secret
+    with PostgresContainer(POSTGRES, **given) as container:
         postgres = PostgresSettings(
             host=container.get_container_host_ip(),
             port=int(container.get_exposed_port(5432)),
