@@ -138,7 +138,7 @@ def make_app(settings: Settings, *, hosts: list[str]) -> FastAPI:
 
     @app.post("/api/traffic", response_model=TrafficStatus, summary="Start traffic, or change its rate")
     def start(
-        rate: Annotated[float, Query(gt=0, le=10_000, description="Transactions per second.", examples=[20])] = 20,
+        rate: Annotated[float, Query(ge=0.01, le=10_000, description="Transactions per second.", examples=[20])] = 20,
         seed: Seed = 7,
     ) -> TrafficStatus:
         """Starts traffic on the shop in PostgreSQL; of traffic that goes on, changes the rate."""

@@ -183,6 +183,7 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
         "postgres": "running",
         "kafka": "external",
         "connect": "external",
+        "aws": "stopped",
         "prefect": "running",
         "worker": "running",
     }

@@ -128,6 +128,7 @@ def test_traffic_starts_changes_its_rate_and_stops(api):
     [
         ("/api/generate/orders?count=0", 422, "count: Input should be greater than or equal to 1"),
         ("/api/generate/orders?count=1000001", 422, "count: Input should be less than or equal to 1000000"),
+        ("/api/traffic?rate=1e-300", 422, "rate: Input should be greater than or equal to 0.01"),
         ("/api/generate/unicorns", 422, "entity: Input should be"),
         ("/api/generate/orders?target=kafka", 422, "target: Input should be"),
         ("/api/nothing", 404, "Not Found"),
