@@ -147,7 +147,8 @@ def _load_slice(
             table=name.name,
             folder=Path(folder) / "dlt",
             schema=state.schema,
-            evolve=spec.new_columns == "evolve",
+            # A column that was declared since is no surprise.
+            evolve=spec.new_columns == "evolve" or not set(reading.columns) <= set(known),
         )
         failpoint("load-extracted")
         done = part.done()

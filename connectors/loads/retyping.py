@@ -26,8 +26,8 @@ def follow_types(settings: Settings, lake: LoadTable, table: TableName, spec: Ta
     declared = {column_name(name): kind for name, kind in spec.columns.items() if column_name(name) not in hashed}
     known = lake.state.columns
     changed = {name: kind for name, kind in declared.items() if known.get(name, kind) != kind}
-    pinned = pin_load(settings.lake.root, table.schema, table.name)
-    if not changed or pinned is None:
+    pinned = pin_load(settings.lake.root, table.schema, table.name) if changed else None
+    if pinned is None:
         return
     columns = {name: column_type(changed.get(name, kind)) for name, kind in known.items()}
     values = {name: _cast(name, known[name], changed.get(name)) for name in columns}

@@ -145,6 +145,9 @@ def test_a_frozen_table_refuses_a_new_column(settings, put):
     with pytest.raises(ContractMismatch, match=r"01.jsonl.gz has columns that the table does not have: page"):
         load(settings, "clicks")
     assert rows(settings, "select id from shop_s3.clicks") == [(1,)]
+    declare(settings, "shop_s3", "clicks", columns={**CLICKS["columns"], "page": "bigint"})
+    load(settings, "clicks")
+    assert rows(settings, "select id, page from shop_s3.clicks order by id") == [(1, None), (2, 1)]
 
 
 def test_rows_with_a_new_column_can_go_to_quarantine(settings, put):
