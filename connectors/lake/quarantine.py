@@ -163,30 +163,73 @@ def settle_rows(
     Raises:
         CommitConflict: Another writer committed first.
     """
-    with scratch_connection(layout.root) as connection:
-        open_quarantine(connection, layout)
-        known = connection.execute(
-            f"SELECT {names(ADDRESS)}, decode(key), outcome FROM quarantined WHERE source_table = $1", [str(table)]
-        ).fetchall()
     still = {(f"{row.file}@{row.version}", 0, row.line): row.reason for row in rejected}
-    now, outcomes = datetime.now(UTC), []
-    for *parts, file, outcome in known:
-        address = tuple(parts)
+    outcomes: dict[tuple[Any, ...], tuple[str, str | None]] = {}
+    settled: tuple[str, str | None]
+    for address, file, outcome in _known_rows(layout, table):
         if address in still:
-            new, reason = "rejected", still[address]
+            settled = "rejected", still[address]
         elif read is None or file in read:
             same = read is not None and address[0] == f"{file}@{read[file]}"
-            new, reason = "replayed" if same else "superseded", None
+            settled = "replayed" if same else "superseded", None
         else:
             continue
         # Of what is settled already, it is no news in which way.
-        if (new == "rejected") != (outcome == "rejected"):
-            settled = {"outcome": new, "reason": reason, "release": release, "silver_version": version, "tried_at": now}
-            outcomes.append({"source_table": str(table), **dict(zip(ADDRESS, address, strict=True)), **settled})
-    if outcomes:
+        if (settled[0] == "rejected") != (outcome == "rejected"):
+            outcomes[address] = settled
+    _settle(layout, table, outcomes, version=version, release=release)
+
+
+def supersede_rows(
+    layout: LakeLayout, table: TableName, versions: Mapping[str, str], *, version: int, release: str
+) -> None:
+    """Settles rejected rows of objects that were loaded in another version since, or are gone, where a load was killed.
+
+    Args:
+        layout: The lake.
+        table: Source and table of the load.
+        versions: Version of every object that the table has.
+        version: Delta version of the table.
+        release: Version of this library.
+
+    Raises:
+        CommitConflict: Another writer committed first.
+    """
+    outcomes: dict[tuple[Any, ...], tuple[str, str | None]] = {}
+    for address, file, outcome in _known_rows(layout, table):
+        # Of an object that vanished before it was read something may still come.
+        passed = address[0] != f"{file}@{versions[file]}" if file in versions else address[2] > 0
+        if outcome == "rejected" and passed:
+            outcomes[address] = "superseded", None
+    _settle(layout, table, outcomes, version=version, release=release)
+
+
+def _known_rows(layout: LakeLayout, table: TableName) -> list[tuple[tuple[Any, ...], str, str]]:
+    """Address, file and outcome of every row of a loaded table that was ever rejected."""
+    with scratch_connection(layout.root) as connection:
+        open_quarantine(connection, layout)
+        query = f"SELECT {names(ADDRESS)}, decode(key), outcome FROM quarantined WHERE source_table = $1"
+        found = connection.execute(query, [str(table)]).fetchall()
+    return [(tuple(row[:-2]), row[-2], row[-1]) for row in found]
+
+
+def _settle(
+    layout: LakeLayout,
+    table: TableName,
+    outcomes: Mapping[tuple[Any, ...], tuple[str, str | None]],
+    *,
+    version: int,
+    release: str,
+) -> None:
+    facts = {"source_table": str(table), "release": release, "silver_version": version, "tried_at": datetime.now(UTC)}
+    rows = [
+        {**facts, **dict(zip(ADDRESS, address, strict=True)), "outcome": outcome, "reason": reason}
+        for address, (outcome, reason) in outcomes.items()
+    ]
+    if rows:
         target = ensure_table(layout.replays, _REPLAYS)
         with committing(target):
-            write_deltalake(target, pa.Table.from_pylist(outcomes, _REPLAYS), mode="append")
+            write_deltalake(target, pa.Table.from_pylist(rows, _REPLAYS), mode="append")
 
 
 def rejected_files(layout: LakeLayout, table: TableName) -> set[str]:

@@ -20,7 +20,7 @@ from connectors.failpoints import failpoint
 from connectors.lake.commits import optimistically
 from connectors.lake.layout import LakeLayout
 from connectors.lake.load_table import LoadState, LoadTable, Rows
-from connectors.lake.quarantine import QuarantinedRow, quarantine_rows, rejected_files, settle_rows
+from connectors.lake.quarantine import QuarantinedRow, quarantine_rows, rejected_files, settle_rows, supersede_rows
 from connectors.lake.storage import duckdb_connection
 from connectors.loads.declaration import TableSpec
 from connectors.loads.extraction import extract
@@ -83,14 +83,19 @@ def load_table(
     """
     began = time.monotonic()
     opened, spec = open_source(settings, source, table)
-    account = _Account()
+    account, layout = _Account(), LakeLayout.of(settings)
 
     def attempt() -> LoadTable:
-        lake = LoadTable(LakeLayout.of(settings).load(source, table))
+        lake = LoadTable(layout.load(source, table))
         follow_types(settings, lake, TableName(source, table), spec)
         for part in opened.slices(table, spec, lake.state.progress, window):
             on_slice(part.label, part.size)
             _load_slice(settings, lake, TableName(source, table), spec, part, account)
+        objects = lake.state.progress.get("objects")
+        if objects is not None:
+            versions = {key: identity[0] for key, identity in objects.items()}
+            release = package_version("lakehouse-flows")
+            supersede_rows(layout, TableName(source, table), versions, version=lake.version, release=release)
         return lake
 
     lake = optimistically(attempt)

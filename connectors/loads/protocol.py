@@ -13,7 +13,10 @@ from connectors.loads.window import Window
 from connectors.settings import Settings
 
 Progress = Mapping[str, Any]
-"""How far a table's source has been read: what the source left there with the last commit, as JSON has it."""
+"""How far a table's source has been read: what the source left there with the last commit, as JSON has it.
+
+A source of objects keeps them under `objects`, by name, each as a list that begins with its version.
+"""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class ObjectsWorld(LoadWorld):
     columns = "id, t, _object, _row"
 
     def __init__(self, folder, aws):
-        self.bucket, self.objects, self.seen = f"b-{uuid.uuid4().hex}", {}, Counter()
+        self.bucket, self.objects = f"b-{uuid.uuid4().hex}", {}
         self.client = aws_client(aws, "s3")
         self.client.create_bucket(Bucket=self.bucket)
         super().__init__(folder, aws=aws)
@@ -83,15 +83,15 @@ class ObjectsWorld(LoadWorld):
         return json.dumps({"id": rng.randint(1, 99), "t": rng.choice("abc")}).encode()
 
     def wanted(self):
-        good = Counter()
+        good, bad = Counter(), Counter()
         for key, lines in self.objects.items():
             for number, line in enumerate(lines, 1):
                 if line.startswith(b"{"):
                     row = json.loads(line)
                     good[row["id"], row["t"], key, number] += 1
                 else:
-                    self.seen[line.decode() + ("\n" if number < len(lines) else ""),] = 1
-        return good, self.seen
+                    bad[line.decode() + ("\n" if number < len(lines) else ""),] += 1
+        return good, bad
 
 
 class TableWorld(LoadWorld):
