@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from contextlib import contextmanager
 from datetime import date
 
 import pyarrow as pa
@@ -23,9 +24,10 @@ from connectors.loads.window import Window
 from connectors.postgres.identifiers import TableName
 from connectors.settings import AwsSettings, LakeSettings
 from deployments.cli import app
+from deployments.stack.aws import ACCESS_KEY, REGION, AwsService
+from deployments.stack.ports import pick_ports
 from tests.aws import moto_server
 from tests.loads import declare, load_settings, quarantined, rows, version
-from tests.s3 import local_s3
 
 CLICKS = {
     "path": "clicks/%Y/%m/%d/*.jsonl.gz",
@@ -473,10 +475,28 @@ def test_the_command_replays_loaded_tables(settings, put, monkeypatch):
     assert {c["missing"] + c["extra"] for c in json.loads(compared.stdout)} == {0}
 
 
+@contextmanager
+def s3_of_its_own(folder):
+    """S3 in another process: while delta-rs sets a property, no thread of this one could answer it."""
+    service = AwsService(folder / "aws", port=pick_ports(["aws"])["aws"])
+    service.start()
+    try:
+        service.wait_ready()
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {"AWS_ENDPOINT_URL": service.address, "AWS_REGION": REGION}.items():
+                environment.setenv(name, value)
+            environment.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            environment.setenv("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
+            yield
+    finally:
+        service.stop()
+
+
 def test_a_lake_on_s3_is_loaded_in_the_same_way(tmp_path):
-    with local_s3() as root:
-        client = aws_client(AwsSettings(), "s3")
-        client.create_bucket(Bucket="files")
+    with s3_of_its_own(tmp_path):
+        client, root = aws_client(AwsSettings(), "s3"), "s3://lake"
+        for bucket in ("files", "lake"):
+            client.create_bucket(Bucket=bucket)
         source = {"type": "s3_objects", "bucket": "files", "tables": {"clicks": CLICKS}}
         settings = load_settings(tmp_path, {"shop_s3": source}, lake=LakeSettings(root=root))
         for n in range(2):

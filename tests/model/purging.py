@@ -31,6 +31,7 @@ class PurgedSource(ReadSource):
     def __init__(self):
         super().__init__()
         self.unpurged = UnpurgedLake(self.folder.name, self.lake)
+        self.unfinished = set()
 
     @precondition(lambda self: self.connector.is_streaming)
     @rule(key=KEYS, big=VALUES)
@@ -61,9 +62,18 @@ class PurgedSource(ReadSource):
         self.unpurged.merge(rows)
         assert self.seen(self.lake) == self.seen(self.unpurged)
 
+    @precondition(lambda self: self.reading)
+    @rule()
+    def kill_reading(self):
+        self.unfinished.add(self.reading.after)
+        super().kill_reading()
+
     def seen(self, lake):
-        return [
-            row[1:]
-            for row in lake.select("_cdc_deleted, * EXCLUDE (_cdc_merged_at)", table=lake.silver().uri)
-            if not row[0]
-        ]
+        """What readers see, but for rows of a reading that has not ended: they show a change that is still to come.
+
+        Where a purge went on beyond the begin of the reading, they are late, and ignored.
+        """
+        columns = "_cdc_op, _cdc_prev_commit_lsn, _cdc_deleted, * EXCLUDE (_cdc_merged_at)"
+        rows = lake.select(columns, table=lake.silver().uri)
+        reading = self.unfinished | ({self.reading.after} if self.reading else set())
+        return [row for op, after, deleted, *row in rows if not deleted and not (op == "r" and after in reading)]
