@@ -50,7 +50,7 @@ test-long: .venv/.synced ## Run what takes long: 1,000 examples of each model, f
 test-docker: .venv/.synced ## Build the image and run flows in it, where a container engine answers (DOCKER_ARGS="--build-arg ...")
 	$(BIN)/python -m pytest tests/docker
 
-test-localstack: .venv/.synced ## Run the tests of loads from S3 against LocalStack, where there is Python 3.12
+test-localstack: .venv/.synced ## Run the tests of loads from S3 against LocalStack, where there is Python 3.13
 	$(BIN)/python -m tests.localstack.run
 
 torture: .venv/.synced ## Prove that no fault loses or doubles a row (TORTURE_ARGS="--faults 50 --seed 7")
@@ -85,7 +85,7 @@ lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade 
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --extra docker --extra ecs -c requirements.lock pyproject.toml \
 		-o docker/requirements.lock
-	$(UV) pip compile --quiet --python-version 3.12 --exclude-newer 2026-03-01T00:00:00Z --generate-hashes \
+	$(UV) pip compile --quiet --python-version 3.13 --exclude-newer 2026-03-01T00:00:00Z --generate-hashes \
 		--no-emit-index-url --custom-compile-command "make lock" tests/localstack/requirements.in \
 		-o tests/localstack/requirements.lock
 

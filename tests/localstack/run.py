@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 ENVIRONMENT = ROOT / ".boot" / "localstack"
 UV = ROOT / ".boot" / "bin" / "uv"
 TESTS = ["tests/integration/test_load_objects.py", "tests/integration/test_load_pages.py"]
-_READY_SECONDS = 60
+_READY_SECONDS, _TEST_SECONDS = 60, 280
 _SETTINGS = {
     "OVERRIDE_IN_DOCKER": "0",
     "DISABLE_EVENTS": "1",
@@ -32,12 +32,14 @@ _SETTINGS = {
 
 
 def find_python():
-    """A Python of 3.12 or newer; None if there is none."""
-    for version in ("3.12", "3.13"):
+    """A Python of 3.13 or newer: LOCALSTACK_PYTHON, one on the path, or one of pyenv; None if there is none."""
+    if given := os.environ.get("LOCALSTACK_PYTHON"):
+        return given
+    for version in ("3.13", "3.14"):
         found = subprocess.run([UV, "python", "find", version], check=False, capture_output=True, text=True)
         if found.returncode == 0:
             return found.stdout.strip()
-    return None
+    return next(iter(sorted(Path.home().glob(".pyenv/versions/3.1[34].*/bin/python"))), None)
 
 
 def install(python):
@@ -73,12 +75,13 @@ def main():
     """Returns the exit code of the tests; zero, and a line that says so, where they can't be run."""
     python = find_python()
     if python is None:
-        print("SKIPPED the tests against LocalStack: there is no Python 3.12 or newer")
+        print("SKIPPED the tests against LocalStack: there is no Python 3.13 or newer")
         return 0
     install(python)
     with running() as address:
         command = [sys.executable, "-m", "pytest", *TESTS, "-n", "2", "--dist", "loadfile"]
-        return subprocess.run(command, cwd=ROOT, env=os.environ | {VARIABLE: address}, check=False).returncode
+        environment = os.environ | {VARIABLE: address}
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=_TEST_SECONDS).returncode
 
 
 if __name__ == "__main__":
