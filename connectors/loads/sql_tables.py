@@ -159,10 +159,7 @@ class _Snapshot:
         number = 0
         with _opened(self._postgres, table.table) as connection, connection.cursor() as cursor:
             if table.cursor is not None:
-                newest = sql.SQL("SELECT max({})::text FROM {}").format(
-                    sql.Identifier(table.cursor), sql.Identifier(*contract.table)
-                )
-                cursor.execute(newest.as_string())
+                cursor.execute(_newest(table.cursor, contract).as_string())
                 self._cursor = cursor.fetchone()[0] or self._cursor
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
             cursor.execute(rows.as_string())
@@ -213,6 +210,24 @@ def _condition(table: SqlTable, contract: TableContract, progress: Progress, win
     return sql.SQL("({cursor} >= {last}{kind} - {lookback} OR {cursor} IS NULL)").format(
         cursor=sql.Identifier(table.cursor), last=sql.Literal(last), kind=kind, lookback=lookback
     )
+
+
+def _newest(name: str, contract: TableContract) -> sql.Composable:
+    """Query of the newest value of a cursor, as text.
+
+    Without infinity and NaN, and not after now: behind such a value, nothing that changes later would be new.
+    """
+    kind = next(c.type_name for c in contract.columns if c.name == name)
+    query = "SELECT max({c})::text FROM {t}"
+    if kind in _TIMES:
+        # `least` passes over NULL: a table without any such value has none.
+        query = (
+            f"SELECT CASE WHEN m IS NOT NULL THEN least(m, now()::{kind}) END::text"
+            " FROM (SELECT max({c}) FILTER (WHERE isfinite({c})) AS m FROM {t}) AS newest"
+        )
+    elif kind == "numeric":
+        query = "SELECT max({c}) FILTER (WHERE {c} < 'Infinity')::text FROM {t}"
+    return sql.SQL(query).format(c=sql.Identifier(name), t=sql.Identifier(*contract.table))
 
 
 def _selected(column: ColumnContract) -> tuple[sql.Composable, str]:

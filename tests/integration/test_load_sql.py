@@ -128,6 +128,21 @@ def test_a_value_that_does_not_fit_is_rejected_once(settings, source):
     ]
 
 
+def test_a_load_of_an_empty_table_hides_no_older_row(settings, source):
+    load(settings)
+    source.execute("insert into visits values (1, 'a', '2020-01-01')")
+    assert load(settings).rows == 1
+
+
+@pytest.mark.parametrize("strange", ["infinity", "2099-01-01"])
+def test_a_strange_time_hides_nothing_that_changes_later(settings, source, strange):
+    source.execute("insert into visits values (1, 'a', now()), (2, 'b', %s::timestamptz)", [strange])
+    load(settings)
+    source.execute("insert into visits values (3, 'c', now())")
+    load(settings)
+    assert (3, "c") in visits(settings)
+
+
 def test_a_table_that_is_altered_during_the_scan_is_read_as_it_was(settings, source, monkeypatch):
     source.execute("insert into visits select n, 'a', now() from generate_series(1, 3) n")
 
