@@ -111,7 +111,7 @@ def read_declaration(file: Path, *, kinds: Mapping[str, type[SourceSpec]], taken
     for name, entry in entries.items():
         path: tuple[int | str, ...] = ("sources", name)
         problem = _problem_of_name(name, taken)
-        kind = kinds.get(entry.get("type", "")) if isinstance(entry, dict) else None
+        kind = kinds.get(str(entry.get("type"))) if isinstance(entry, dict) else None
         if problem is not None:
             wrong.append((path, problem))
         elif kind is None:
