@@ -9,6 +9,7 @@ from connectors.cdc.reports import DrainReport, DriftReport, MergeReport, Rebuil
 from connectors.cdc.sync import SyncReport
 from connectors.changes.schema_changes import Difference
 from connectors.errors import ContractMismatch
+from connectors.loads.reports import LoadReport, LoadStatus
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.lsn import format_lsn
 from connectors.quality.reports import SourceLag, TableComparison, TableState
@@ -22,6 +23,8 @@ from tasks.artifacts import (
     render_replay,
 )
 from tasks.cost import Cost
+from tasks.load_artifacts import render_load, render_load_freshness
+from tasks.summaries import summarise_load
 
 ORDERS = TableName("public", "orders")
 ODD = TableName("public", "odd|name")
@@ -35,6 +38,47 @@ def drained(**changes):
 
 def synced(outcomes, **changes):
     return SyncReport(drained(**changes), ContractCheck(0), [], outcomes)
+
+
+def loaded(**changes):
+    report = {"source": "web", "table": "clicks", "rows": 12345, "commits": 2, "rejected": 3, "new_columns": ("page",)}
+    facts = {"read_bytes": 2_500_000, "consumed_capacity": 7.5, "notes": ("a.csv was overwritten",), "version": 4}
+    return LoadReport(**(report | facts | {"seconds": 1.26} | changes))
+
+
+CLICKS, CARTS = TableName("web", "clicks"), TableName("web", "carts")
+
+
+def test_load_page_shows_what_each_table_got():
+    page = render_load("web", {CLICKS: loaded(), CARTS: ContractMismatch("frozen | shut")}, COST)
+    assert "| clicks | 12,345 | 3 | 2 | 2.5 | 7.5 | page | 1.3 |" in page
+    assert "| carts | **failed**: ContractMismatch |" in page
+    assert "| web.carts | frozen \\| shut |" in page
+    assert "- a.csv was overwritten" in page
+    assert "310 MB" in page
+
+
+def test_freshness_page_of_loads_shows_age_and_rejects():
+    now = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    states = [
+        LoadStatus("web", "clicks", 1234, now - timedelta(minutes=90), 5, 4),
+        LoadStatus("web", "carts", 0, None, 0, None),
+    ]
+    page = render_load_freshness("web", states, now=now)
+    assert "| clicks | 1,234 | 2026-05-01 10:30:00 | 1 h 30 min | 5 | 4 |" in page
+    assert "| carts | 0 | never |" in page
+
+
+@pytest.mark.parametrize(
+    ("reports", "failed", "summary"),
+    [
+        ([loaded(), loaded(rows=1, rejected=0)], 0, "12,346 rows in 2 tables, 3 rejected"),
+        ([loaded(rows=0, rejected=0)], 0, "nothing new"),
+        ([], 2, "nothing new, 2 failed"),
+    ],
+)
+def test_a_load_is_summed_up_in_a_line(reports, failed, summary):
+    assert summarise_load(reports, failed=failed) == summary
 
 
 def test_drain_page_shows_what_moved_per_table():
