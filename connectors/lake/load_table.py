@@ -37,7 +37,7 @@ class LoadState:
         progress: How far its source was read, as the source wants it.
         columns: Type of each column, by name.
         schema: dlt's schema.
-        loaded_at: When it was last loaded, in ISO 8601; also when there was nothing new.
+        loaded_at: When rows were loaded last, in ISO 8601.
     """
 
     progress: Mapping[str, Any] = field(default_factory=dict)

@@ -86,13 +86,13 @@ def quarantine_rejected(work: MergeWorkspace, layout: LakeLayout, *, table: Tabl
 
 
 @dataclass(frozen=True)
-class QuarantinedRow:
+class RejectedRow:
     """A row of a batch load that can't be read.
 
     Attributes:
         file: The object, or the table, that it is from.
         version: Which version of it.
-        line: Its line; zero: all of the object.
+        line: Its line, or its number; zero: all of the object, or a row that has none.
         reason: Why.
         raw: How it begins, as received.
     """
@@ -101,10 +101,10 @@ class QuarantinedRow:
     version: str
     line: int
     reason: str
-    raw: bytes
+    raw: bytes = b""
 
 
-def quarantine_rows(layout: LakeLayout, table: TableName, rows: Sequence[QuarantinedRow], *, number: int) -> int:
+def quarantine_rows(layout: LakeLayout, table: TableName, rows: Sequence[RejectedRow], *, number: int) -> int:
     """Keeps rows of a batch load; returns how many are new: a load that is run again adds nothing twice.
 
     Args:
@@ -143,7 +143,7 @@ def settle_rows(
     table: TableName,
     *,
     read: Mapping[str, str] | None,
-    rejected: Iterable[QuarantinedRow],
+    rejected: Iterable[RejectedRow],
     version: int,
     release: str,
 ) -> None:
@@ -240,7 +240,7 @@ def rejected_files(layout: LakeLayout, table: TableName) -> set[str]:
         return {file for (file,) in connection.execute(query, [str(table)]).fetchall()}
 
 
-def _as_message(row: QuarantinedRow, table: TableName, number: int, now: datetime) -> dict[str, Any]:
+def _as_message(row: RejectedRow, table: TableName, number: int, now: datetime) -> dict[str, Any]:
     where = {"file": row.file, "line": str(row.line), "version": row.version}
     return {
         "source_table": str(table),

@@ -4,6 +4,11 @@
 there are, one file each; `declaration.py` reads what a user declares.
 """
 
+import os
+
+# Before anything imports dlt, which else reports its use to its makers.
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+
 __all__ = [
     "batch",
     "compare",

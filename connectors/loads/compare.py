@@ -12,6 +12,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.load_table import LoadState, read_load_state
 from connectors.lake.load_views import pin_load
 from connectors.lake.storage import duckdb_connection
+from connectors.lake.views import typed_rows
 from connectors.loads.protocol import Done, Slice
 from connectors.loads.reading import Reading
 from connectors.loads.registry import open_source
@@ -19,8 +20,6 @@ from connectors.loads.types import column_type, duckdb_type
 from connectors.loads.window import Window
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 from connectors.settings import Settings
-
-_NOT_COMPARED = ("_loaded_at",)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class LoadComparison:
 def compare_load(settings: Settings, source: str, table: str) -> LoadComparison:
     """Reads a table of a source again, all of it, and compares it with the lake.
 
-    Objects that were deleted and are kept in the lake are not compared.
+    Not compared are objects that were deleted and are kept in the lake, and those that can't be read any more.
 
     Raises:
         ConfigurationError: There is no such table, or the source refuses.
@@ -64,7 +63,7 @@ def compare_load(settings: Settings, source: str, table: str) -> LoadComparison:
     """
     opened, spec = open_source(settings, source, table)
     state = read_load_state(LakeLayout.of(settings).load(source, table)) or LoadState()
-    own = {name: kind for name, kind in state.columns.items() if name not in _NOT_COMPARED}
+    own = {name: kind for name, kind in state.columns.items() if name != "_loaded_at"}
     salt = settings.loads.pii_salt
     with (
         tempfile.TemporaryDirectory(prefix="lakehouse-compare-") as folder,
@@ -74,12 +73,15 @@ def compare_load(settings: Settings, source: str, table: str) -> LoadComparison:
         known = {name: kind for name, kind in own.items() if not name.startswith("_")}
         reading = Reading(connection, spec, known, salt="" if salt is None else salt.get_secret_value())
         files, dones = _read(opened.slices(table, spec, {}, Window(again=True)), reading, Path(folder))
+        own |= reading.columns  # the source may have columns, and all of them, that the lake does not have yet
+        if not own:
+            return LoadComparison(f"{source}.{table}", 0, 0, len(reading.rejected), "", "", 0, 0)
         _create(connection, "theirs", own, files, dones)
         pinned = pin_load(settings.lake.root, source, table)
         _create(connection, "ours", own, [] if pinned is None else list(pinned.files), [])
         if "_object" in own:
-            there = ", ".join(quote_literal(key) for done in dones for key in done.progress["objects"]) or "NULL"
-            connection.execute(f"DELETE FROM ours WHERE _object NOT IN ({there})")
+            there = ", ".join(quote_literal(key) for done in dones for key in done.read)
+            connection.execute(f"DELETE FROM ours WHERE NOT list_contains([{there}]::VARCHAR[], _object)")
         return _compare(connection, f"{source}.{table}", own, rejected=len(reading.rejected))
 
 
@@ -102,31 +104,22 @@ def _create(
     dones: Sequence[Done],
 ) -> None:
     """Makes a table of rows, each column of its type; of several rows of one key the last."""
-    kinds = {column: duckdb_type(column_type(kind)) for column, kind in columns.items()}
-    empty = (
-        ", ".join(f"NULL::{kind} AS {quote_identifier(column)}" for column, kind in kinds.items()) or "NULL AS nothing"
-    )
-    typed = (
-        ", ".join(f"{quote_identifier(c)}::{kind} AS {quote_identifier(c)}" for c, kind in kinds.items()) or "nothing"
-    )
-    rows = f"SELECT {empty} WHERE false"
-    if files:
-        listed = ", ".join(map(quote_literal, files))
-        rows += f" UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-    key = next((done.key for done in dones if done.key), ())
+    typed = [(column, duckdb_type(column_type(kind))) for column, kind in columns.items()]
+    key = next((done.key for done in dones if set(done.key) <= set(columns)), ())
     broken = ", ".join(quote_literal(key) for done in dones for key in done.broken)
-    where = f"WHERE _object NOT IN ({broken})" if broken else ""
-    newest = ""
-    if key and files:
+    rest = f"WHERE _object NOT IN ({broken})" if broken else ""
+    if key:
         names = ", ".join(map(quote_identifier, key))
-        where, newest = "", f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY _seq DESC) = 1 AND NOT _deleted"
-    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {typed} FROM (SELECT * FROM ({rows}) {where} {newest})")
+        typed += [("_seq", "BIGINT"), ("_deleted", "BOOLEAN")]
+        rest = f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY _seq DESC) = 1 AND NOT _deleted"
+    chosen = ", ".join(map(quote_identifier, columns))
+    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {chosen} FROM ({typed_rows(typed, files)}) {rest}")
 
 
 def _compare(
     connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], *, rejected: int
 ) -> LoadComparison:
-    names = ", ".join(map(quote_identifier, columns)) or "nothing"
+    names = ", ".join(map(quote_identifier, columns))
 
     def summary(of: str) -> tuple[int, str]:
         [(count, checksum)] = connection.execute(

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from connectors.aws import aws_client, aws_errors
 from connectors.errors import ConfigurationError
 from connectors.lake.load_table import Replaced
+from connectors.lake.quarantine import RejectedRow
 from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.dynamodb_exports import Export, next_export
@@ -23,7 +24,7 @@ from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.dynamodb_streams import StreamReader
 from connectors.loads.names import column_name
 from connectors.loads.protocol import Done, Estimate, Progress, Slice
-from connectors.loads.reading import Reading, Rejected
+from connectors.loads.reading import Reading
 from connectors.loads.window import Window
 from connectors.settings import Settings
 
@@ -133,15 +134,13 @@ class _Scan:
     def read(self, reading: Reading) -> Iterator[pa.Table]:
         """Yields the items, then the changes."""
         self._names = tuple(map(column_name, self._key))
-        number = 0
         for items in self._pages(reading):
             batch = Batch()
             for item in items:
-                number += 1
                 try:
                     row, kinds = texts_of(item, column_name)
                 except ValueError as error:
-                    reading.reject(Rejected(self._table.table, str(item)[:64], 0, str(error), str(item).encode()))
+                    reading.reject(RejectedRow(self._table.table, str(item)[:64], 0, str(error), str(item).encode()))
                     continue
                 batch.add(row, kinds)
             if batch.count:
@@ -190,7 +189,7 @@ class _Scan:
                 **options,
             )
         if self._table.read_units is not None:
-            # Each segment has its share of the limit.
+            # Each segment has its share of the limit: what was read faster is waited for.
             units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
             share = self._table.read_units / self._table.segments
             time.sleep(max(0.0, units / share - (time.monotonic() - began)))

@@ -21,11 +21,12 @@ from tenacity import Retrying, retry_if_result, wait_fixed
 from connectors.aws import aws_errors, error_code
 from connectors.errors import ConfigurationError, ServiceUnavailable
 from connectors.lake.load_table import Replaced
+from connectors.lake.quarantine import RejectedRow
 from connectors.loads.batch import Batch
 from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.names import column_name
 from connectors.loads.protocol import Done
-from connectors.loads.reading import Reading, Rejected
+from connectors.loads.reading import Reading
 
 _FULL_EVERY = timedelta(hours=1)  # to which moment a whole table is exported: the last full hour
 _SHORTEST, _LONGEST = timedelta(minutes=15), timedelta(hours=24)  # of an incremental export
@@ -166,7 +167,7 @@ class Export:
                 row, kinds = texts_of(image, column_name)
             except ValueError as error:
                 raw = json.dumps(record).encode()
-                reading.reject(Rejected(self._table, hashlib.sha256(raw).hexdigest()[:16], 0, str(error), raw))
+                reading.reject(RejectedRow(self._table, hashlib.sha256(raw).hexdigest()[:16], 0, str(error), raw))
                 continue
             batch.add(row, kinds)
             written.append(int(record.get("Metadata", {}).get("WriteTimestampMicros", {}).get("N", 0)))

@@ -8,11 +8,12 @@ from botocore.exceptions import ClientError
 
 from connectors.aws import aws_errors, error_code
 from connectors.errors import ServiceUnavailable
+from connectors.lake.quarantine import RejectedRow
 from connectors.loads.batch import Batch
 from connectors.loads.dynamodb_items import texts_of
 from connectors.loads.names import column_name
 from connectors.loads.protocol import Done, Slice
-from connectors.loads.reading import Reading, Rejected
+from connectors.loads.reading import Reading
 
 _END = "end"
 _TRIMMED = frozenset(("TrimmedDataAccessException", "ResourceNotFoundException"))  # older than 24 hours
@@ -152,7 +153,7 @@ def _typed(records: list[dict[str, Any]], key: tuple[str, ...], reading: Reading
         try:
             row, kinds = texts_of(item, column_name)
         except ValueError as error:
-            reading.reject(Rejected("stream", change["SequenceNumber"], 0, str(error), str(item).encode()))
+            reading.reject(RejectedRow("stream", change["SequenceNumber"], 0, str(error), str(item).encode()))
             continue
         batch.add(row, kinds)
         numbers.append(number)

@@ -5,17 +5,13 @@ dlt extracts and normalises. It does not load: what is loaded, and how far, is o
 deleted afterwards; its schema is kept in the lake with the table's progress.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import pyarrow as pa
-
-os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # read once, when dlt is imported
-
 import dlt
+import pyarrow as pa
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TSchemaContractDict, TStoredSchema
 from dlt.extract.exceptions import ResourceExtractionError

@@ -20,21 +20,22 @@ from connectors.failpoints import failpoint
 from connectors.lake.commits import optimistically
 from connectors.lake.layout import LakeLayout
 from connectors.lake.load_table import LoadState, LoadTable, Rows
-from connectors.lake.quarantine import QuarantinedRow, quarantine_rows, rejected_files, settle_rows, supersede_rows
+from connectors.lake.quarantine import quarantine_rows, rejected_files, settle_rows, supersede_rows
 from connectors.lake.storage import duckdb_connection
+from connectors.lake.views import typed_rows
 from connectors.loads.declaration import TableSpec
 from connectors.loads.extraction import extract
 from connectors.loads.protocol import Done, Slice
-from connectors.loads.reading import Facts, Reading, Rejected
+from connectors.loads.reading import Facts, Reading
 from connectors.loads.registry import open_source
 from connectors.loads.reports import LoadReport
 from connectors.loads.retyping import follow_types
 from connectors.loads.types import column_type, duckdb_type
 from connectors.loads.window import Window
-from connectors.postgres.identifiers import TableName, quote_identifier, quote_literal
+from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.settings import Settings
 
-_HIDDEN = ("_seq", "_deleted")
+_HIDDEN = (("_seq", "BIGINT"), ("_deleted", "BOOLEAN"))
 _OWN = {"_object": "text", "_etag": "text", "_row": "bigint", "_day": "date", "_loaded_at": "timestamp"}
 
 
@@ -48,11 +49,8 @@ class _Account:
     new_columns: list[str] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
 
-    def add(self, reading: Reading, rows: int, new_columns: Iterable[str]) -> None:
-        self.rows += rows
-        self.slices += 1
+    def add(self, reading: Reading) -> None:
         self.rejected += len(reading.rejected)
-        self.new_columns += new_columns
         self.facts.read_bytes += reading.facts.read_bytes
         self.facts.consumed_capacity += reading.facts.consumed_capacity
         self.facts.notes += reading.facts.notes
@@ -157,14 +155,15 @@ def _load_slice(
         )
         failpoint("load-extracted")
         done = part.done()
-        layout, rejected = LakeLayout.of(settings), [_quarantined(row) for row in reading.rejected]
-        quarantine_rows(layout, name, rejected, number=lake.number + 1)
+        layout = LakeLayout.of(settings)
+        quarantine_rows(layout, name, reading.rejected, number=lake.number + 1)
         failpoint("load-quarantined")
         own = _own_columns(extracted.files)
         columns = {**known, **reading.columns, **{c: k for c, k in _OWN.items() if c in own or c in state.columns}}
         columns["_loaded_at"] = _OWN["_loaded_at"]
         rows = _rows(extracted.files, columns, done)
         if rows is None and done.progress == state.progress:
+            account.add(reading)
             return
         now = datetime.now(UTC).isoformat()
         lake.write(connection, rows, LoadState(done.progress, columns, extracted.schema, now))
@@ -172,11 +171,14 @@ def _load_slice(
             layout,
             name,
             read=None if done.is_whole else done.read,
-            rejected=rejected,
+            rejected=reading.rejected,
             version=lake.version,
             release=package_version("lakehouse-flows"),
         )
-        account.add(reading, _count(extracted.files), [] if not known else sorted(set(reading.columns) - set(known)))
+        account.add(reading)
+        account.slices += 1
+        account.rows += _count(extracted.files)
+        account.new_columns += sorted(set(reading.columns) - set(known)) if known else []
 
 
 @contextmanager
@@ -194,32 +196,22 @@ def _rows(files: tuple[str, ...], columns: Mapping[str, str], done: Done) -> Row
     """What to write; None if nothing is added and nothing replaced."""
     if not files and done.replaced is None:
         return None
-    hidden = _HIDDEN if done.key else ()
     wanted = {name: column_type(kind) for name, kind in columns.items()}
-    there = {name for file in files for name in pq.read_schema(file).names}
+    typed = [(name, duckdb_type(kind)) for name, kind in wanted.items()]
     now = f"TIMESTAMPTZ {quote_literal(datetime.now(UTC).isoformat())}"
-    selected = [
-        f"{quote_identifier(name) if name in there else now if name == '_loaded_at' else 'NULL'}::{duckdb_type(kind)}"
-        f" AS {quote_identifier(name)}"
-        for name, kind in wanted.items()
-    ]
-    listed = ", ".join(map(quote_literal, files))
-    origin = f"FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)" if files else ""
     broken = ", ".join(map(quote_literal, done.broken))
-    condition = "WHERE false" if not files else f"WHERE _object NOT IN ({broken})" if done.broken else ""
-    hidden_columns = [name if name in there else f"NULL AS {name}" for name in hidden]
+    # Of a table that is empty at its source, the columns are not known yet.
+    key = done.key if set(done.key) <= set(columns) else ()
+    found = typed_rows([*typed, *_HIDDEN] if key else typed, files)
+    condition = f"WHERE _object NOT IN ({broken})" if done.broken else ""
     return Rows(
-        query=f"SELECT {', '.join([*selected, *hidden_columns])} {origin} {condition}",
+        query=f"SELECT * REPLACE ({now} AS _loaded_at) FROM ({found}) {condition}",
         columns=pa.schema([(name, kind.arrow) for name, kind in wanted.items()]),
         exact=[name for name, kind in wanted.items() if kind.exact_statistics],
         replaced=done.replaced,
-        key=done.key,
+        key=key,
     )
 
 
 def _count(files: Iterable[str]) -> int:
     return sum(pq.read_metadata(file).num_rows for file in files)
-
-
-def _quarantined(rejected: Rejected) -> QuarantinedRow:
-    return QuarantinedRow(rejected.file, rejected.version, rejected.line, rejected.reason, rejected.raw)

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import pyarrow as pa
 
 from connectors.errors import ContractMismatch
+from connectors.lake.quarantine import RejectedRow
 from connectors.loads.declaration import TableSpec
 from connectors.loads.names import column_name
 from connectors.loads.types import column_type, duckdb_type, kind_of
@@ -17,25 +18,6 @@ LONGEST_RAW = 64 * 1024
 """So many bytes of a rejected row are kept; its object still has it."""
 
 _LONGEST_VALUE = 100
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A row, or a whole object, that can't be read.
-
-    Attributes:
-        file: The object, or the table.
-        version: Which version of it: an etag.
-        line: Its line, or the number of the row; zero: the whole object.
-        reason: Why.
-        raw: How it begins, as received.
-    """
-
-    file: str
-    version: str
-    line: int
-    reason: str
-    raw: bytes = b""
 
 
 @dataclass
@@ -75,13 +57,12 @@ class Reading:
         self.columns |= {name: "text" for name, what in self._pii.items() if what == "hash"}
         self._dropped = {name for name, what in self._pii.items() if what == "drop"}
         self.columns = {name: kind for name, kind in self.columns.items() if name not in self._dropped}
-        self.rejected: list[Rejected] = []
+        self.rejected: list[RejectedRow] = []
         self.facts = Facts()
 
-    def reject(self, rejected: Rejected) -> None:
+    def reject(self, rejected: RejectedRow) -> None:
         """Keeps a row for the quarantine; of a table with personal data, not its values."""
-        kept = b"" if self._pii else rejected.raw[:LONGEST_RAW]
-        self.rejected.append(Rejected(rejected.file, rejected.version, rejected.line, rejected.reason, kept))
+        self.rejected.append(replace(rejected, raw=b"" if self._pii else rejected.raw[:LONGEST_RAW]))
 
     def type_rows(self, rows: pa.Table, kinds: Mapping[str, str], *, file: str, version: str | None) -> pa.Table:
         """Returns the rows whose every value is of its column's type; the others are rejected.
@@ -157,6 +138,6 @@ class Reading:
             for row in found.filter(reasons.is_valid()).to_pylist():
                 raw = row["_raw"] or b""
                 of_values = hashlib.sha256(raw).hexdigest()[:16] if version is None else version
-                self.reject(Rejected(file, of_values, row.get("_row", 0), row["_reason"], raw))
+                self.reject(RejectedRow(file, of_values, row.get("_row", 0), row["_reason"], raw))
             found = found.filter(reasons.is_null())
         return found.drop_columns(["_reason", "_raw"])

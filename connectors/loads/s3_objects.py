@@ -19,13 +19,14 @@ from pydantic import Field, field_validator
 from connectors.aws import aws_client, aws_errors, error_code
 from connectors.errors import ConfigurationError
 from connectors.lake.load_table import Replaced
+from connectors.lake.quarantine import RejectedRow
 from connectors.loads.batch import Batch
 from connectors.loads.declaration import SourceSpec, TableSpec
 from connectors.loads.files import BrokenFile, CsvDialect, plain_bytes, read_csv, read_json_lines, read_parquet
 from connectors.loads.names import column_name
 from connectors.loads.object_paths import ObjectPath
 from connectors.loads.protocol import Done, Estimate, Progress, Slice
-from connectors.loads.reading import Reading, Rejected
+from connectors.loads.reading import Reading
 from connectors.loads.window import Window
 from connectors.settings import Settings
 
@@ -107,7 +108,7 @@ class S3Objects:
         found = self._list(name, table, window)
         known: dict[str, list[Any]] = dict(progress.get("objects", {}))
         if window.files is not None:
-            parts = [*self._parts([o for o in found if o.key in window.files])]
+            parts = list(self._parts([o for o in found if o.key in window.files]))
         elif window.again:
             groups = groupby(sorted(found, key=lambda o: (o.day or date.min, o.key)), key=lambda o: o.day)
             chosen = [list(objects) for day, objects in groups]
@@ -119,8 +120,6 @@ class S3Objects:
         for objects in parts:
             yield _Objects(self, table, objects, known)
         gone = self._deleted(table, found, known, window) if table.on_deleted == "remove" else []
-        if window.files is not None:
-            gone = sorted(window.files - {o.key for o in found})
         if gone:
             yield _Objects(self, table, [], known, gone=gone)
 
@@ -244,7 +243,7 @@ class _Objects:
             if found.key not in self._skipped:
                 self._known[found.key] = found.identity
         for key in self._gone:
-            self._known.pop(key, None)
+            del self._known[key]
         values = (*replaced, *self._gone)
         return Done(
             progress={"objects": dict(self._known)},
@@ -296,4 +295,4 @@ class _Objects:
 
     @staticmethod
     def _reject(reading: Reading, found: S3Object, line: int, reason: str, raw: bytes = b"") -> None:
-        reading.reject(Rejected(found.key, found.etag, line, reason, raw))
+        reading.reject(RejectedRow(found.key, found.etag, line, reason, raw))

@@ -9,7 +9,7 @@ from connectors.lake.load_table import LoadState, read_load_state
 from connectors.lake.quarantine import count_rejected
 from connectors.lake.storage import data_files, open_table
 from connectors.loads.protocol import Estimate
-from connectors.loads.registry import open_source, read_sources
+from connectors.loads.registry import declared_table, open_source, read_sources
 from connectors.loads.reports import LoadStatus
 from connectors.loads.window import Window
 from connectors.postgres.identifiers import TableName
@@ -24,7 +24,7 @@ def declared_tables(settings: Settings, source: str, tables: Sequence[str] = ())
     """
     declared = read_sources(settings).source(source)
     for table in tables:
-        open_source(settings, source, table)
+        declared_table(settings, source, table)
     return [TableName(source, table) for table in (tables or declared.tables)]
 
 

@@ -148,6 +148,14 @@ def test_changes_follow_from_the_stream(settings, put, client, named):
     assert version(settings, "shop_dynamodb", "carts") == before
 
 
+def test_a_table_may_be_empty_at_first(settings, put):
+    load(settings)
+    assert rows(settings, "select count(*) from shop_dynamodb.carts") == [(0,)]
+    put("a")
+    load(settings)
+    assert carts(settings) == [("a", 1)]
+
+
 def test_keys_of_38_digits_are_not_mixed_up(settings, put):
     """File statistics would round them: a merge that trusts those would insert them twice."""
     first = 10**28

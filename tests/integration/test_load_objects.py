@@ -18,6 +18,7 @@ from connectors.errors import ConfigurationError, ContractMismatch, ServiceUnava
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import open_quarantine
 from connectors.lake.storage import scratch_connection
+from connectors.loads.compare import compare_load
 from connectors.loads.load import load_table
 from connectors.loads.s3_objects import S3Objects
 from connectors.loads.window import Window
@@ -451,6 +452,41 @@ def test_what_another_release_can_read_is_replayed(settings, put):
     before = version(settings, "shop_s3", "prices")
     assert replay_table(settings, TableName("shop_s3", "prices"), checked=None).rejected == 1
     assert version(settings, "shop_s3", "prices") == before + 1
+
+
+def test_a_replay_keeps_the_rows_of_a_deleted_object(settings, put, delete):
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01", "B,b,x,2026-01-01"))
+    load(settings, "prices")
+    delete("prices/a.csv")
+    assert replay_table(settings, TableName("shop_s3", "prices"), checked=None).rejected == 1
+    assert rows(settings, "select sku from shop_s3.prices") == [("A",)]
+
+
+def test_a_load_of_nothing_but_rejects_says_so(settings, put, delete, monkeypatch):
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01"))
+    fetch = S3Objects.fetch
+
+    def vanishing(source, found, file):
+        delete(found.key)
+        return fetch(source, found, file)
+
+    monkeypatch.setattr(S3Objects, "fetch", vanishing)
+    report = load(settings, "prices")
+    assert (report.rows, report.rejected) == (0, 1)
+
+
+def test_a_comparison_finds_what_is_missing_and_what_is_too_much(settings, put, delete):
+    put("prices/a.csv", csv("A,a,1.00,2026-01-01"))
+    found = compare_load(settings, "shop_s3", "prices")
+    assert (found.source_rows, found.lake_rows, found.missing, found.extra) == (1, 0, 1, 0)
+    load(settings, "prices")
+    assert compare_load(settings, "shop_s3", "prices").mismatches == 0
+    put("prices/a.csv", csv("A,a,2.00,2026-01-01", "B,b,2.00,2026-01-01"))
+    found = compare_load(settings, "shop_s3", "prices")
+    assert (found.source_rows, found.lake_rows, found.missing, found.extra) == (2, 1, 2, 1)
+    assert found.source_checksum != found.lake_checksum
+    delete("prices/a.csv")  # and kept
+    assert compare_load(settings, "shop_s3", "prices").mismatches == 0
 
 
 def test_the_command_replays_loaded_tables(settings, put, monkeypatch):
