@@ -153,6 +153,7 @@ def api(
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen()  # whoever reads the next line may connect at once, and waits for the server
         except OSError as error:
             raise ConfigurationError(f"can't listen on {host}:{port}: {error}", hint="choose another --port") from error
         talk.print(f"Listening on http://{host}:{listening.getsockname()[1]}, its page is /docs. Ctrl-C stops it.")

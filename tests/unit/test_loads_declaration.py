@@ -1,5 +1,9 @@
 """A wrong declaration is refused with every line that is wrong, and how to mend it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from connectors.errors import ConfigurationError
@@ -68,6 +72,19 @@ def test_all_problems_are_named_at_once(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         read_sources(given)
     assert caught.value.message.count("loads.yaml:") == 3  # the bucket is missing, too
+
+
+def test_dlt_reports_its_use_to_nobody():
+    """Whatever is imported first: the names of columns import dlt, too."""
+    code = (
+        "import connectors.loads.names, dlt\n"
+        "from dlt.common.configuration.container import Container\n"
+        "from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext\n"
+        "print(Container()[PluggableRunContext].context.runtime_config.dlthub_telemetry)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNTIME__")}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 def test_the_shop_is_declared():
