@@ -35,6 +35,7 @@ from connectors.settings import LakeSettings, LoadSettings, PostgresSettings, Se
 ROWS = int(os.environ.get("ROWS", "1_000_000"))
 ITEMS = 20_000
 PER_FILE = 100_000
+MULTIPLES = (10, 30)
 COLUMNS = (
     "id bigint, customer int, amount numeric(12, 2), ratio float8, flag bool, day date, at timestamptz, name text,"
     " note text, doc jsonb, tags text[]"
@@ -51,8 +52,8 @@ def main() -> None:
     with scratch() as (home, settings):
         fill(settings, home)
         print(f"{'source':<16}{'way':<12}{'rows':>12}{'rows/s':>10}{'CPU s':>8}{'peak MB':>9}")
-        for source in ("sql", "sql_10", "jsonl", "csv", "parquet", "parquet_10", "dynamodb"):
-            ways = ("ours",) if source.endswith("_10") else ("ours", "plain dlt", "bare reader")
+        for source in (*larger("sql"), "jsonl", "csv", *larger("parquet"), "dynamodb"):
+            ways = ("ours",) if source[-1].isdigit() else ("ours", "plain dlt", "bare reader")
             for way in ways:
                 command = [sys.executable, __file__, str(home), source, way]
                 done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -64,6 +65,11 @@ def main() -> None:
                 speed = found["rows"] / found["seconds"]
                 shown = f"{found['rows']:>12,}{speed:>10,.0f}{found['cpu']:>8.1f}{found['peak'] / 1e6:>9.0f}"
                 print(f"{source:<16}{way:<12}{shown}", flush=True)
+
+
+def larger(source: str) -> tuple[str, ...]:
+    """A source, and the same with many times the rows: does memory stay flat?"""
+    return (source, *(f"{source}_{times}" for times in MULTIPLES))
 
 
 @contextmanager
@@ -98,8 +104,8 @@ def opened(home: Path) -> Settings:
         "AWS_DEFAULT_REGION": aws["region"],
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
-    objects = {kind: {"path": f"{kind}/*", "columns": KINDS} for kind in ("jsonl", "csv", "parquet", "parquet_10")}
-    tables = {table: {"table": f"public.{table}"} for table in ("sql", "sql_10")}
+    objects = {kind: {"path": f"{kind}/*", "columns": KINDS} for kind in ("jsonl", "csv", *larger("parquet"))}
+    tables = {table: {"table": f"public.{table}"} for table in larger("sql")}
     sources = {
         "s3": {"type": "s3_objects", "bucket": name, "tables": objects},
         "db": {"type": "sql_tables", "tables": tables},
@@ -120,7 +126,7 @@ def fill(settings: Settings, home: Path) -> None:
     s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
     s3.create_bucket(Bucket=name)
     with connect(settings.postgres) as connection:
-        for table, rows in (("sql", ROWS), ("sql_10", 10 * ROWS)):
+        for table, rows in zip(larger("sql"), (ROWS, *(times * ROWS for times in MULTIPLES)), strict=True):
             connection.execute(f"CREATE TABLE {table} ({COLUMNS})")
             connection.execute(f"INSERT INTO {table} SELECT {VALUES} FROM generate_series(1, {rows}) n")
             connection.execute(f"ANALYZE {table}")
@@ -136,8 +142,9 @@ def fill(settings: Settings, home: Path) -> None:
         written = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows), written)
         s3.put_object(Bucket=name, Key=f"parquet/{number}.parquet", Body=written.getvalue())
-        for copy in range(10):
-            s3.put_object(Bucket=name, Key=f"parquet_10/{number}-{copy}.parquet", Body=written.getvalue())
+        for times in MULTIPLES:
+            for copy in range(times):
+                s3.put_object(Bucket=name, Key=f"parquet_{times}/{number}-{copy}.parquet", Body=written.getvalue())
     dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
