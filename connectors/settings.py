@@ -81,6 +81,12 @@ class CdcSettings(_Group):
     heartbeat_seconds: int = Field(10, ge=1, description="Interval at which an idle source confirms its position.")
     batch_messages: int = Field(100_000, ge=1, description="Most messages in a micro-batch.")
     batch_bytes: int = Field(64 * 2**20, ge=1, description="Approximate bytes in a micro-batch.")
+    merge_seconds: int = Field(
+        1800,
+        ge=0,
+        description="Changes wait so long, at the most, before a scheduled drain merges them into silver; the lake's "
+        "own views show them at once, other readers after the merge. 0: every drain merges.",
+    )
     slice_rows: int = Field(1_000_000, ge=1, description="Approximate change events folded in one merge.")
     slice_bytes: int = Field(64 * 2**20, ge=1, description="Approximate bytes of bronze files folded in one merge.")
 
@@ -107,6 +113,29 @@ class LakeSettings(_Group):
             raise ValueError(f"{value!r} has characters that the table format can't address: {' '.join(unusable)}")
         # A flow run starts in a folder of its own: a relative path must not mean another place there.
         return value.rstrip("/") if "://" in value else str(Path(value).absolute())
+
+
+class MaintenanceSettings(_Group):
+    """What `lakehouse maintain` does, and from when on it is worth it."""
+
+    small_files: int = Field(16, ge=2, description="Small files are merged when a table has so many of them.")
+    vacuum_hours: int = Field(
+        24,
+        ge=1,
+        description="Replaced files are deleted after so many hours: longer than any run that reads the lake.",
+    )
+    log_days: int = Field(2, ge=1, description="Versions of a table can be opened for so many days.")
+    bronze_days: int | None = Field(
+        None, ge=1, description="Messages are trimmed from bronze after so many days; unset: never."
+    )
+    deleted_days: int | None = Field(
+        None, ge=1, description="Soft-deleted rows are purged from silver after so many days; unset: never."
+    )
+    sort_by: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Columns that silver tables are z-ordered by, by default their keys, as JSON: "
+        '`{"public.orders": ["ordered_at"]}`.',
+    )
 
 
 class BackfillSettings(_Group):
@@ -225,6 +254,7 @@ class Settings(BaseSettings):
     connect: ConnectSettings = Field(default_factory=ConnectSettings)
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
+    maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     loads: LoadSettings = Field(default_factory=LoadSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)

@@ -6,6 +6,7 @@ from flows.build_marts import build_marts
 from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
 from flows.load_batch import load_batch
+from flows.maintain_lake import maintain_lake
 from flows.rebuild_silver import rebuild_silver
 from flows.reconcile_tables import reconcile_tables
 from flows.replay_quarantine import replay_quarantine
@@ -18,6 +19,7 @@ __all__ = [
     "drain_cdc",
     "lakehouse",
     "load_batch",
+    "maintain_lake",
     "rebuild_silver",
     "reconcile_tables",
     "replay_quarantine",

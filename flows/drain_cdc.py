@@ -30,7 +30,7 @@ Lsn = Annotated[str, Field(pattern=PATTERN, examples=["0/27830028"])]
 
 
 @flow(name="drain-cdc", flow_run_name=partial(timed, "drain"))
-def drain_cdc(through_lsn: Lsn | None = None) -> list[MergeReport]:
+def drain_cdc(through_lsn: Lsn | None = None, only_due: bool = False) -> list[MergeReport]:
     """Moves the row changes of the source to bronze, then to silver.
 
     Reads what the stream holds when the run starts, and stops. A table that can't be merged does not hold up
@@ -39,6 +39,8 @@ def drain_cdc(through_lsn: Lsn | None = None) -> list[MergeReport]:
     Args:
         through_lsn: Wait until the stream has delivered everything committed before this LSN of the source, as
             `pg_current_wal_lsn()` shows it: `0/27830028`. Empty: take what the stream holds now.
+        only_due: Merge a table only if enough of it changed, or its changes have waited for
+            LAKEHOUSE_CDC__MERGE_SECONDS. Readers of the lake's views see the others all the same.
     """
     settings, meter = load_settings(), Meter()
     source = settings.cdc.source
@@ -58,9 +60,10 @@ def drain_cdc(through_lsn: Lsn | None = None) -> list[MergeReport]:
         merge=merge,
     )
     with source_lock(source):
-        report = sync_source(settings, through_lsn=None if through_lsn is None else parse_lsn(through_lsn), steps=steps)
+        lsn = None if through_lsn is None else parse_lsn(through_lsn)
+        report = sync_source(settings, through_lsn=lsn, only_due=only_due, steps=steps)
     emit_paused(source, {**report.checked.paused, **paused_in(report.outcomes)})
-    emit_moved(source, report.outcomes)
+    emit_moved(source, report.moved())
     publish_drain(report, meter.read())
     publish_freshness(source, *measure_freshness(settings))
     return ended(report.merged, summarise_drain(report))

@@ -12,6 +12,8 @@ __all__ = [
     "lake",
     "load_artifacts",
     "loads",
+    "maintenance",
+    "maintenance_artifacts",
     "markdown",
     "policy",
     "progress",

@@ -22,6 +22,8 @@ _LEGEND = """\
 - **up to batch**: number of the last micro-batch of the change log that the table shows.
 """
 
+_WAITING = "Changes that wait for a merge, and that readers of the lake's views see all the same:"
+
 _REPLAY_LEGEND = """\
 - **replayed**: messages that the table shows now.
 - **superseded**: messages of rows that something newer has changed since.
@@ -68,7 +70,12 @@ def render_drain(report: SyncReport, cost: Cost) -> str:
         head = ("table", "changes", "rejected", "up to batch", "seconds")
         parts += [table(head, [_row(name, outcome) for name, outcome in sorted(outcomes.items())]), _LEGEND]
     else:
-        parts.append("Every table was up to date.")
+        parts.append("No table was due for a merge." if report.waiting else "Every table was up to date.")
+    if report.waiting:
+        waiting = [
+            (str(p.table), f"{p.changes:,}", "" if p.since is None else render_moment(p.since)) for p in report.waiting
+        ]
+        parts += [_WAITING, table(("table", "changes", "waiting since"), waiting)]
     if checked.dropped:
         parts.append(f"Dropped at the source: {', '.join(map(str, checked.dropped))}. Run `lakehouse source register`.")
     if checked.followed:

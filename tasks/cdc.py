@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from connectors.cdc.cadence import PendingTable
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
@@ -32,8 +33,8 @@ def resolve_drift(settings: Settings, table: TableName, change: "Change") -> Dri
 
 
 @preset_task("find pending tables of {settings.cdc.source}", "connectors.cdc.merge:pending_tables")
-def pending_tables(settings: Settings) -> list[TableName]:
-    """Names the tables whose silver is behind bronze."""
+def pending_tables(settings: Settings) -> list[PendingTable]:
+    """Finds the tables whose silver is behind bronze."""
 
 
 @preset_task("merge {table}", "connectors.cdc.merge:merge_table")

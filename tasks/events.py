@@ -5,7 +5,6 @@ from typing import Any
 
 from prefect.events import emit_event
 
-from connectors.cdc.reports import MergeReport
 from connectors.errors import TablePaused
 from connectors.postgres.identifiers import TableName
 from connectors.quality.reports import TableComparison
@@ -25,11 +24,10 @@ def emit_paused(source: str, paused: Mapping[TableName, TablePaused]) -> None:
         )
 
 
-def emit_moved(source: str, outcomes: Mapping[TableName, MergeReport | BaseException]) -> None:
-    """Emits that a drain changed silver, if it did."""
-    changes = {str(t): o.changes for t, o in outcomes.items() if isinstance(o, MergeReport) and o.changes}
+def emit_moved(source: str, changes: Mapping[TableName, int]) -> None:
+    """Emits that a drain changed what readers see, if it did."""
     if changes:
-        _emit(ROWS_MOVED, source, {"changes": changes})
+        _emit(ROWS_MOVED, source, {"changes": {str(table): count for table, count in changes.items()}})
 
 
 def emit_differing(source: str, comparisons: Sequence[TableComparison]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from connectors.backfill.grid import Grid
 from connectors.cdc.outcomes import failures, succeeded
-from connectors.cdc.reports import RebuildReport, ReplayReport
+from connectors.cdc.reports import MaintenanceReport, RebuildReport, ReplayReport
 from connectors.cdc.sync import Outcomes, SyncReport
 from connectors.errors import TablePaused
 from connectors.loads.reports import LoadReport
@@ -19,6 +19,8 @@ def summarise_drain(report: SyncReport) -> str:
     merged = [merge for merge in succeeded(report.outcomes) if merge.changes]
     changes = sum(merge.changes for merge in merged)
     parts = [f"{counted(changes, 'change')} in {counted(len(merged), 'table')}" if changes else "no changes"]
+    if report.waiting:
+        parts.append(f"{counted(sum(pending.changes for pending in report.waiting), 'change')} pending")
     resynced = sum(drift.outcome == "resynced" for drift in report.resolved)
     if resynced:
         parts.append(f"{resynced} resynced")
@@ -53,6 +55,15 @@ def summarise_replay(reports: Sequence[ReplayReport]) -> str:
     if not reports:
         return "nothing was rejected"
     return f"{counted(replayed, 'message')} replayed, {superseded:,} superseded, {rejected:,} still rejected"
+
+
+def summarise_maintenance(reports: Sequence[MaintenanceReport], *, failed: int) -> str:
+    """`3 of 17 tables: 2 compact, 1 vacuum` or `17 tables: nothing was worth it`."""
+    kinds = Counter(step.kind for report in reports for step in report.steps)
+    touched, tables = sum(bool(report.steps) for report in reports), counted(len(reports), "table")
+    done = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    parts = [f"{touched} of {tables}: {done}" if kinds else f"{tables}: nothing was worth it"]
+    return ", ".join([*parts, *([f"{failed} failed"] if failed else [])])
 
 
 def summarise_load(reports: Sequence[LoadReport], *, failed: int) -> str:

@@ -1,13 +1,16 @@
 """A lake of one table without a source: messages in, silver rows out."""
 
+from dataclasses import replace
+
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.merge import SilverMerge
+from connectors.lake.silver.merge_on_read import read_overlay
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.table import SilverTable
-from connectors.lake.storage import data_files, open_table, scratch_connection
-from connectors.lake.views import pin_table
+from connectors.lake.storage import data_files, duckdb_connection, open_table, scratch_connection
+from connectors.lake.views import pin_table, register_overlay
 from connectors.postgres.contracts import ColumnContract, TableContract
 from tests.events import PLACEHOLDER, raw_batch
 
@@ -16,12 +19,19 @@ COLUMNS = (
     ColumnContract(name="name", type_name="varchar"),
     ColumnContract(name="big", type_name="text", toastable=True),
 )
+_SEEN = "COLUMNS(lambda name: name <> '_cdc_merged_at')"
 KEYED = TableContract(schema_name="public", table_name="t", columns=COLUMNS, key=("id",))
 KEYLESS = TableContract(schema_name="public", table_name="t", columns=COLUMNS, key=(), replica_identity="full")
 
 
 class Lake:
-    """One table's way from messages to silver."""
+    """One table's way from messages to silver.
+
+    Attributes:
+        through: The marker up to which the order of all changes is known; None: it always is.
+    """
+
+    through = None
 
     def __init__(self, root, contract=KEYED, engine=DUCKDB):
         self.engine = engine
@@ -39,6 +49,14 @@ class Lake:
         return SilverTable(self.layout, self.contract, placeholder=PLACEHOLDER)
 
     def merge(self, rows=10**6):
+        """Merges; readers see before it what they see after it."""
+        pending = self.fresh()
+        reports = self._merge(rows)
+        # As text: NaN does not equal itself.
+        assert pending is None or repr(pending) == repr(self.seen())
+        return reports
+
+    def _merge(self, rows):
         merge = SilverMerge(self.silver(), self.engine)
         sizes = {"rows": rows, "size": 2**40}
         return list(merge_pending(self.bronze, merge, partitions=1, up_to_batch=self.bronze.batch, **sizes))
@@ -55,9 +73,26 @@ class Lake:
     def current(self, columns):
         """The rows that readers see."""
         uri = self.layout.silver(self.contract.table)
-        rows = pin_table(self.contract.table, uri, open_table(uri)).current
-        with scratch_connection(self.layout.root) as connection:
-            return sorted(connection.execute(f"SELECT {columns} FROM ({rows})").fetchall(), key=repr)
+        return self._read(pin_table(self.contract.table, uri, open_table(uri)), columns)
+
+    def seen(self):
+        """What readers see of silver, but for when it was merged."""
+        return self.current(_SEEN)
+
+    def fresh(self):
+        """What readers see with what is pending, before it is merged; None if silver has to be merged first."""
+        silver = self.silver()
+        files = self.bronze.files(after_batch=silver.batch).get(str(self.contract.table), [])
+        overlay = read_overlay(silver, files, up_to_batch=self.bronze.batch, through=self.through)
+        if overlay is None:
+            return None
+        pinned = pin_table(self.contract.table, silver.uri, silver.table, self.contract)
+        return self._read(replace(pinned, overlay=overlay), _SEEN)
+
+    def _read(self, pinned, columns):
+        with duckdb_connection(self.layout.root) as connection:
+            register_overlay(connection, pinned)
+            return sorted(connection.execute(f"SELECT {columns} FROM ({pinned.current})").fetchall(), key=repr)
 
     def has_quarantine(self):
         return open_table(self.layout.quarantine) is not None and self.select("*", table=self.layout.quarantine) != []

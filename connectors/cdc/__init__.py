@@ -1,11 +1,13 @@
 """The operations of change data capture: drain, merge, and what registers, repairs and retires a table."""
 
 __all__ = [
+    "cadence",
     "contract_check",
     "drain",
     "drift",
     "exclusion",
     "lost_positions",
+    "maintenance",
     "merge",
     "outcomes",
     "rebuild",

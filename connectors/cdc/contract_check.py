@@ -9,6 +9,7 @@ from connectors.debezium.checks import stopping_findings
 from connectors.debezium.config import publication_name
 from connectors.errors import TablePaused
 from connectors.lake.bronze import BronzeLog
+from connectors.lake.checked import Checked, record_checked
 from connectors.lake.contract_log import ContractVersion, contract_versions, newest_version, record_contracts
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.schema import table_paused
@@ -101,10 +102,12 @@ def check_contracts(settings: Settings) -> ContractCheck:
     waiting = changed.keys() - unread.keys() - missed.keys() - known_to_differ - of_no_use
     moved = {c.table: _renamed(c, renamed[c.oid]) for c in gone if c.oid in renamed}
     unfixed = {table.contract.table: _until_fixed(table, found[0]) for table in tables if (found := _to_fix(table))}
+    paused = {**unread, **unsafe, **missed, **moved, **unfixed}
+    record_checked(layout, Checked(batch, frozenset(paused)))
     return ContractCheck(
         up_to_batch=batch,
         followed=followed,
-        paused={**unread, **unsafe, **missed, **moved, **unfixed},
+        paused=paused,
         changed={table: changed[table] for table in sorted(waiting)},
         dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
     )

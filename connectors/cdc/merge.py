@@ -2,6 +2,7 @@
 
 import time
 
+from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.reports import MergeReport
 from connectors.changes.columns import columns_of
@@ -23,7 +24,7 @@ from connectors.settings import Settings
 _MERGE_ATTEMPTS = 5
 
 
-def pending_tables(settings: Settings) -> list[TableName]:
+def pending_tables(settings: Settings) -> list[PendingTable]:
     """Returns the tables of which silver lacks batches that bronze has, or columns that the source has.
 
     Every captured table is in silver afterwards: one that has no rows yet can be read, too. Of a table that is captured
@@ -38,10 +39,14 @@ def pending_tables(settings: Settings) -> list[TableName]:
         if not version.contract.captured and open_table(layout.silver(table)) is None:
             continue
         silver = _silver(layout, version, slot_epoch)
-        newest = max((f.last_batch for f in files.get(log_name(table), ())), default=0)
+        unmerged = [f for f in files.get(log_name(table), ()) if f.last_batch > silver.batch]
         low_watermark = _low_watermark(version, slot_epoch, bronze)
-        if silver.batch < newest or silver.lacks_columns or silver.progress.low_watermark < low_watermark:
-            pending.append(table)
+        lags = silver.lacks_columns or silver.progress.low_watermark < low_watermark
+        if unmerged or lags:
+            waits = unmerged and not lags and not silver.awaits_resync
+            since = min(f.written_at for f in unmerged) if waits else None
+            newest = max((f.last_batch for f in unmerged), default=0)
+            pending.append(PendingTable(table, sum(f.rows for f in unmerged), silver.count(), since, newest))
     return pending
 
 

@@ -8,17 +8,18 @@ from connectors.cdc.reports import ReplayReport
 from connectors.errors import LakehouseError, TerminalError
 from connectors.postgres.identifiers import TableName
 
+Name = TypeVar("Name", TableName, str)
 Report = TypeVar("Report")
 
 _log = logging.getLogger(__name__)
 
 
-def one_by_one(tables: Iterable[TableName], work: Callable[[TableName], Report]) -> dict[TableName, Report | Exception]:
+def one_by_one(tables: Iterable[Name], work: Callable[[Name], Report]) -> dict[Name, Report | Exception]:
     """Returns the report of each table, or why there is none: no table holds up those behind it, whatever the reason.
 
     One after another, as a merge uses every core already, and a task's timeout can end it only in the main thread.
     """
-    outcomes: dict[TableName, Report | Exception] = {}
+    outcomes: dict[Name, Report | Exception] = {}
     for table in tables:
         try:
             outcomes[table] = work(table)
@@ -30,17 +31,17 @@ def one_by_one(tables: Iterable[TableName], work: Callable[[TableName], Report])
     return outcomes
 
 
-def succeeded(outcomes: Mapping[TableName, Report | Exception]) -> list[Report]:
+def succeeded(outcomes: Mapping[Name, Report | Exception]) -> list[Report]:
     """Returns the reports."""
     return [outcome for outcome in outcomes.values() if not isinstance(outcome, Exception)]
 
 
-def failures(outcomes: Mapping[TableName, Report | Exception]) -> dict[TableName, Exception]:
+def failures(outcomes: Mapping[Name, Report | Exception]) -> dict[Name, Exception]:
     """Returns why there is no report, by table."""
     return {table: outcome for table, outcome in outcomes.items() if isinstance(outcome, Exception)}
 
 
-def require_all(outcomes: Mapping[TableName, Report | Exception], *, done: str) -> list[Report]:
+def require_all(outcomes: Mapping[Name, Report | Exception], *, done: str) -> list[Report]:
     """Returns the reports, where every table has one.
 
     Args:
@@ -75,7 +76,7 @@ def require_none_rejected(reports: Iterable[ReplayReport]) -> None:
         )
 
 
-def _reason(table: TableName, error: Exception) -> str:
+def _reason(table: TableName | str, error: Exception) -> str:
     if isinstance(error, LakehouseError):
         return str(error).removeprefix(f"{table}: ")
     return f"{type(error).__name__}: {error}"

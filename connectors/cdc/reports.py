@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from connectors.lake.maintenance.steps import Step
 from connectors.postgres.identifiers import TableName
 
 
@@ -104,4 +105,19 @@ class DriftReport:
     outcome: str
     why: str
     rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MaintenanceReport:
+    """What was, or would be, done to one table of the lake.
+
+    Attributes:
+        table: `public.orders` of silver, `shop_s3.clickstream` of a load, `bronze`, or another table of our own.
+        steps: What was worth it; none: nothing.
+        seconds: Duration.
+    """
+
+    table: str
+    steps: tuple[Step, ...]
     seconds: float

@@ -93,11 +93,6 @@ def trim_bronze(settings: Settings, table: TableName, *, before: dt.date, dry_ru
     return optimistically(attempt)
 
 
-def vacuum_bronze(settings: Settings) -> int:
-    """Deletes the files of messages that were trimmed a week ago or earlier; returns how many."""
-    return BronzeLog(LakeLayout.of(settings)).vacuum()
-
-
 def purge_silver(settings: Settings, table: TableName, *, before: dt.datetime, dry_run: bool = True) -> PurgeReport:
     """Purges soft-deleted rows that silver merged before a moment, and that no older change can follow.
 

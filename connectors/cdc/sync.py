@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from connectors.cdc.cadence import PendingTable
 from connectors.cdc.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.errors import ServiceUnavailable
@@ -26,14 +28,22 @@ class SyncReport:
         drained: What was drained into bronze.
         checked: The result of the contract check.
         resolved: Tables that were compared with their source after schema drift, or resynced.
-        outcomes: For each table with pending changes, the report of its merge or why it failed; for paused tables, why
+        outcomes: For each table that was to be merged, the report of its merge or why it failed; for paused tables, why
             they are paused.
+        waiting: Tables with pending changes that are not due.
     """
 
     drained: DrainReport
     checked: "ContractCheck"
     resolved: Sequence[DriftReport]
     outcomes: Outcomes
+    waiting: Sequence[PendingTable] = ()
+
+    def moved(self) -> dict[TableName, int]:
+        """How many changes readers see more of than before, by table; of one that waits, all that is pending."""
+        before = self.checked.up_to_batch - self.drained.batches
+        pending = {p.table: p.changes for p in self.waiting if p.last_batch > before}
+        return pending | {merge.table: merge.changes for merge in succeeded(self.outcomes) if merge.changes}
 
     def merged(self) -> list[MergeReport]:
         """The reports of the merges.
@@ -70,7 +80,7 @@ class Steps:
     drain: Callable[..., DrainReport]
     check: Callable[[Settings], "ContractCheck"]
     resolve: Callable[..., DriftReport]
-    find_pending: Callable[[Settings], Sequence[TableName]]
+    find_pending: Callable[[Settings], Sequence[PendingTable]]
     merge: Callable[..., MergeReport]
 
 
@@ -84,7 +94,9 @@ PLAIN = Steps(
 )
 
 
-def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: Steps = PLAIN) -> SyncReport:
+def sync_source(
+    settings: Settings, *, through_lsn: int | None = None, only_due: bool = False, steps: Steps = PLAIN
+) -> SyncReport:
     """Runs the steps of a drain, in the one order that is right.
 
     A table that can't be merged does not hold up the tables behind it, whatever the reason.
@@ -92,6 +104,7 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
     Args:
         settings: The source, the stream and the lake.
         through_lsn: LSN of a marker: go on until everything committed before it is merged.
+        only_due: Merge only where it is worth what it writes, or changes have waited long enough; see `cadence`.
         steps: Other steps than the plain functions.
 
     Raises:
@@ -109,6 +122,10 @@ def sync_source(settings: Settings, *, through_lsn: int | None = None, steps: St
     if resolved:
         again = steps.check(settings)
         checked = replace(again, followed={**checked.followed, **again.followed})
-    outcomes = one_by_one(steps.find_pending(settings), lambda table: steps.merge(settings, table, checked=checked))
+    pending, now = steps.find_pending(settings), datetime.now(UTC)
+    waiting = [p for p in pending if only_due and not p.is_due(settings.cdc, now)]
+    due = [p.table for p in pending if p not in waiting]
+    outcomes = one_by_one(due, lambda table: steps.merge(settings, table, checked=checked))
     # A paused table is reported even if it has no pending changes.
-    return SyncReport(drained, checked, succeeded(resolved), {**checked.paused, **outcomes, **failures(resolved)})
+    reported = {**checked.paused, **outcomes, **failures(resolved)}
+    return SyncReport(drained, checked, succeeded(resolved), reported, waiting)

@@ -39,9 +39,9 @@ _POSITION_BITS = 62
 _MORE = 1 << _POSITION_BITS
 """In a number of a position: higher bits of it follow in the next number."""
 _REOPEN_AFTER = 50
-# Longer than any run: a reader that has opened the table still reads the files of that version.
-_VACUUM_HOURS = 7 * 24
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
+WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
+"""How its files are written: in groups of rows that can be skipped by their batch."""
+
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", "delta.checkpointInterval": "50"}
 
 
@@ -55,6 +55,7 @@ class BronzeFile:
     rows: int
     size: int
     ingest_date: dt.date
+    written_at: dt.datetime
 
 
 class BronzeLog:
@@ -64,6 +65,7 @@ class BronzeLog:
         batch: Number of the newest commit.
         marker: The newest marker that is in bronze.
         through: Everything that the source committed before this marker is in bronze.
+        table: The Delta table.
     """
 
     def __init__(self, layout: LakeLayout) -> None:
@@ -73,7 +75,7 @@ class BronzeLog:
 
     def reload(self) -> None:
         """Looks at the newest version."""
-        self._table: DeltaTable = ensure_table(
+        self.table: DeltaTable = ensure_table(
             self._layout.bronze, SCHEMA, partition_by=("source_table", "ingest_date"), configuration=_CONFIGURATION
         )
         self._reached: dict[str, int | None] = {}
@@ -84,7 +86,7 @@ class BronzeLog:
     @property
     def version(self) -> int:
         """Version of the Delta table."""
-        return self._table.version()
+        return self.table.version()
 
     def positions(self, partitions: Iterable[StreamPartition]) -> dict[StreamPartition, int]:
         """Returns the next position of each partition; zero for one never read.
@@ -125,12 +127,12 @@ class BronzeLog:
         for topic, count in (partitions or {}).items():
             if count != self.partitions(topic):
                 progress[_partitions_name(topic)] = count
-        with committing(self._table):
+        with committing(self.table):
             write_deltalake(
-                self._table,
+                self.table,
                 _rows(raw.messages, batch=self.batch + 1, tables=tables),
                 mode="append",
-                writer_properties=_WRITER,
+                writer_properties=WRITER,
                 commit_properties=with_progress(progress),
             )
         self._reached.update(progress)
@@ -150,7 +152,7 @@ class BronzeLog:
         if marker <= self.through:
             return
         progress = {_BATCH: self.batch + 1, **dict(zip(_THROUGH, marker, strict=True))}
-        commit_progress(self._table, SCHEMA, progress)
+        commit_progress(self.table, SCHEMA, progress)
         self._reached.update(progress)
         self.batch, self.through = self.batch + 1, marker
 
@@ -161,7 +163,7 @@ class BronzeLog:
     def files(self, *, after_batch: int = 0, up_to_batch: int | None = None) -> dict[str, list[BronzeFile]]:
         """Returns the files with batches after `after_batch`, up to `up_to_batch`, by source table, oldest first."""
         found: dict[str, list[BronzeFile]] = {}
-        for row in data_files(self._layout.bronze, self._table):
+        for row in data_files(self._layout.bronze, self.table):
             table, last = row["partition.source_table"], row["max.batch"]
             if last > after_batch and (up_to_batch is None or row["min.batch"] <= up_to_batch):
                 file = BronzeFile(
@@ -171,6 +173,7 @@ class BronzeLog:
                     row["num_records"],
                     row["size_bytes"],
                     row["partition.ingest_date"],
+                    dt.datetime.fromtimestamp(row["modification_time"] / 1000, dt.UTC),
                 )
                 found.setdefault(table, []).append(file)
         return {table: sorted(files, key=lambda f: f.first_batch) for table, files in found.items()}
@@ -182,7 +185,7 @@ class BronzeLog:
     def trim(self, table: TableName, *, before: dt.date, up_to_batch: int) -> None:
         """Takes out a table's messages that were received before a day, the last of them in batch `up_to_batch`.
 
-        Positions stay; the files do, too, until `vacuum`.
+        Positions stay; the files do, too, until they are vacuumed.
 
         Raises:
             CommitConflict: Another writer committed first: reload, and decide again.
@@ -190,14 +193,9 @@ class BronzeLog:
         # On columns of partitions alone: no file is read or written.
         predicate = f"source_table = {quote_literal(log_name(table))} AND ingest_date < CAST('{before}' AS DATE)"
         progress = {_trimmed_name(table): max(up_to_batch, self.trimmed(table))}
-        with committing(self._table):
-            self._table.delete(predicate, commit_properties=with_progress(progress))
+        with committing(self.table):
+            self.table.delete(predicate, commit_properties=with_progress(progress))
         self._reached.update(progress)
-
-    def vacuum(self) -> int:
-        """Deletes files that were taken out a week ago or earlier; returns how many."""
-        with committing(self._table):
-            return len(self._table.vacuum(retention_hours=_VACUUM_HOURS, dry_run=False))
 
     def count_events(self, *, after_batch: int) -> dict[str, int]:
         """Returns how many change events, without tombstones, each source table has after a batch."""
@@ -211,7 +209,7 @@ class BronzeLog:
 
     def _number(self, name: str) -> int | None:
         if name not in self._reached:
-            self._reached[name] = reached(self._table, name)
+            self._reached[name] = reached(self.table, name)
         return self._reached[name]
 
     def _read_marker(self, names: tuple[str, str]) -> Marker:

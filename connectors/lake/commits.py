@@ -25,9 +25,17 @@ _ATTEMPTS = 10
 _COMMIT_NUMBER = "lakehouse.commit"
 
 
-def with_progress(progress: Mapping[str, int]) -> CommitProperties:
-    """Returns what makes a commit carry these numbers."""
-    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
+def with_progress(progress: Mapping[str, int], *, tries: int | None = None) -> CommitProperties:
+    """Returns what makes a commit carry these numbers.
+
+    Args:
+        progress: The numbers.
+        tries: How often delta-rs may try on top of other commits that it sees no conflict with; None: as it does.
+    """
+    numbers = [Transaction(name, number) for name, number in progress.items()]
+    if tries is None:
+        return CommitProperties(app_transactions=numbers)
+    return CommitProperties(app_transactions=numbers, max_commit_retries=tries - 1)
 
 
 def reached(table: DeltaTable, name: str) -> int | None:

@@ -1,8 +1,8 @@
 """dbt-duckdb's plugin for the lake: pins what a dbt run reads, publishes what it builds, all or nothing.
 
-Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at one version, as views in schema
-`silver`, and what batch loads wrote, in a schema per source; it attaches a copy of gold as catalogue `gold`.
-`dbt/macros/finish_gold.sql` calls it at the end.
+Named in `dbt/profiles.yml`. At the start of a run it pins every silver table at one version, with what is pending of
+it, as views in schema `silver`, and what batch loads wrote, in a schema per source; it attaches a copy of gold as
+catalogue `gold`. `dbt/macros/finish_gold.sql` calls it at the end.
 """
 
 import threading
@@ -17,10 +17,11 @@ from duckdb import DuckDBPyConnection
 
 from connectors.errors import LakehouseError
 from connectors.lake.dbt_settings import settings_of_run
-from connectors.lake.gold import GoldBuild, gold_file, record_versions
+from connectors.lake.fresh import pin_fresh
+from connectors.lake.gold import GoldBuild, built_states, gold_file, record_states
 from connectors.lake.load_views import pin_loads, register_loads
 from connectors.lake.storage import configure_connection
-from connectors.lake.views import pin_silver, register_views
+from connectors.lake.views import register_views
 from connectors.postgres.identifiers import quote_literal
 
 
@@ -60,12 +61,11 @@ class Plugin(BasePlugin):
         build.begin()
         self._build = build
         cursor.execute(f"ATTACH {quote_literal(str(build.file))} AS gold")
-        silver = pin_silver(settings.lake.root, settings.cdc.source)
+        silver = pin_fresh(settings)
         register_views(cursor, silver)
         loads = pin_loads(settings.lake.root)
         register_loads(cursor, loads)
-        versions = {**silver.versions, **{pinned.name: pinned.version for pinned in loads}}
-        record_versions(cursor, "gold", None if _is_partial() else versions)
+        record_states(cursor, "gold", {} if _is_partial() else built_states(silver, loads))
 
     def _end(self, *, publish: bool) -> None:
         if self._build is None:

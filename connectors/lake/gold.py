@@ -6,7 +6,7 @@ renamed into place: readers never wait, never fail and never see half a build.
 
 import fcntl
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -14,9 +14,13 @@ import duckdb
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.errors import TransientError
-from connectors.lake.load_views import pin_loads
-from connectors.lake.views import pin_silver
+from connectors.lake.fresh import pin_fresh
+from connectors.lake.load_views import PinnedLoad, pin_loads
+from connectors.lake.views import SilverSnapshot
 from connectors.settings import Settings
+
+TableState = tuple[int, int]
+"""What identifies the rows of a table: version of the Delta table, last pending batch; zero: nothing was pending."""
 
 _BUILT_FROM = "main.built_from"
 
@@ -29,29 +33,36 @@ def gold_file(settings: Settings) -> Path:
     return settings.home / "gold.duckdb"
 
 
-def record_versions(connection: duckdb.DuckDBPyConnection, catalog: str, versions: Mapping[str, int] | None) -> None:
-    """Writes into gold from which versions of silver's tables it is built; None if that is not true of all of gold."""
-    connection.execute(f"CREATE OR REPLACE TABLE {catalog}.{_BUILT_FROM} (silver_table VARCHAR, version BIGINT)")
-    for table, version in (versions or {}).items():
-        connection.execute(f"INSERT INTO {catalog}.{_BUILT_FROM} VALUES (?, ?)", [table, version])
+def built_states(silver: SilverSnapshot, loads: Sequence[PinnedLoad]) -> dict[str, TableState]:
+    """Returns what identifies the rows of each table: its version, and the last pending batch folded in."""
+    pending = {str(p.table): (p.version, 0 if p.overlay is None else p.overlay.up_to_batch) for p in silver.tables}
+    return {**pending, **{load.name: (load.version, 0) for load in loads}}
+
+
+def record_states(connection: duckdb.DuckDBPyConnection, catalog: str, states: Mapping[str, TableState]) -> None:
+    """Writes into gold which rows of silver it is built from; nothing if that is not true of all of gold."""
+    columns = "silver_table VARCHAR, version BIGINT, pending_batch BIGINT"
+    connection.execute(f"CREATE OR REPLACE TABLE {catalog}.{_BUILT_FROM} ({columns})")
+    for table, state in states.items():
+        connection.execute(f"INSERT INTO {catalog}.{_BUILT_FROM} VALUES (?, ?, ?)", [table, *state])
 
 
 def moved_tables(settings: Settings) -> list[str]:
-    """Names the silver tables that were written since gold was built, all of them if it never was."""
-    root = settings.lake.root
-    now = {**pin_silver(root, settings.cdc.source).versions, **{p.name: p.version for p in pin_loads(root)}}
+    """Names the tables that changed since gold was built, all of them if it never was."""
+    now = built_states(pin_fresh(settings), pin_loads(settings.lake.root))
     built = _built_from(gold_file(settings))
-    return [table for table, version in now.items() if built.get(table) != version]
+    return [table for table, state in now.items() if built.get(table) != state]
 
 
-def _built_from(published: Path) -> dict[str, int]:
+def _built_from(published: Path) -> dict[str, TableState]:
     if not published.exists():
         return {}
     with duckdb.connect(published, read_only=True) as connection:
         try:
-            return dict(connection.execute(f"SELECT silver_table, version FROM {_BUILT_FROM}").fetchall())
-        except duckdb.CatalogException:  # built before this was written down
+            rows = connection.execute(f"SELECT silver_table, version, pending_batch FROM {_BUILT_FROM}").fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):  # built before this was written down
             return {}
+    return {table: (version, pending_batch) for table, version, pending_batch in rows}
 
 
 class GoldBuild:

@@ -87,6 +87,18 @@ class LakeLayout:
         return f"{self.root}/quarantine/{self.source}/rejected"
 
     @property
+    def registers(self) -> dict[str, str]:
+        """The small tables in which runs keep what they know, by name."""
+        return {
+            "contracts": self.contracts,
+            "epochs": self.epochs,
+            "verdicts": self.verdicts,
+            "quarantine": self.quarantine,
+            "replays": self.replays,
+            "backfills": self.backfills,
+        }
+
+    @property
     def replays(self) -> str:
         """What became of the messages in quarantine when they were tried again."""
         return f"{self.root}/quarantine/{self.source}/replays"

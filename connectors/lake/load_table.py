@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
@@ -20,10 +20,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from connectors.errors import CommitConflict
 from connectors.failpoints import failpoint
 from connectors.lake.commits import WRITER, committing, reached
-from connectors.lake.storage import ensure_table, open_table, read_file, remove_file, write_file
+from connectors.lake.storage import ensure_table, list_files, open_table, read_file, remove_file, write_file
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 
 _NUMBER, _STATE = "v1/load", "v1/state"
+_STATES = "_load"
 _STATISTICS = "delta.dataSkippingStatsColumns"
 _MOST_STATISTICS = 32
 _FIRST = pa.schema([("_loaded_at", pa.timestamp("us", tz="UTC"))])
@@ -172,6 +173,18 @@ def read_load_state(uri: str) -> LoadState | None:
             continue  # a load has just moved on
 
 
+def remove_stale_states(uri: str, *, hours: int, dry_run: bool) -> int:
+    """Removes the state files that killed loads left so long ago; returns how many."""
+    table = open_table(uri)
+    if table is None:
+        return 0
+    limit, current = datetime.now(UTC) - timedelta(hours=hours), f"{reached(table, _STATE)}.json.gz"
+    stale = [f for f in list_files(f"{uri}/{_STATES}") if f.modified_at < limit and f.name != current]
+    for file in stale if not dry_run else ():
+        remove_file(f"{uri}/{_STATES}/{file.name}")
+    return len(stale)
+
+
 def _read_state(uri: str, number: int | None) -> LoadState:
     if number is None:
         return LoadState()
@@ -182,7 +195,7 @@ def _read_state(uri: str, number: int | None) -> LoadState:
 
 
 def _state_file(uri: str, number: int) -> str:
-    return f"{uri}/_load/{number}.json.gz"
+    return f"{uri}/{_STATES}/{number}.json.gz"
 
 
 def _write_nothing(table: DeltaTable, progress: CommitProperties) -> None:

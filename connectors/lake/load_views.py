@@ -42,17 +42,16 @@ class PinnedLoad:
 
 def pin_loads(root: str) -> tuple[PinnedLoad, ...]:
     """Opens every table that was ever loaded, once, and remembers what it holds now."""
+    found = (pin_load(root, source, table) for source, table in loaded_tables(root))
+    return tuple(pinned for pinned in found if pinned is not None)
+
+
+def loaded_tables(root: str) -> list[tuple[str, str]]:
+    """Returns source and name of every table that a load ever began to write."""
     captured = set(folders(f"{root}/bronze"))
-    found = []
-    for source in folders(f"{root}/silver"):
-        # Captured tables lie in folders of their schemas; what has a `~` is a copy of such.
-        if source in captured or "~" in source:
-            continue
-        for table in folders(f"{root}/silver/{source}"):
-            pinned = pin_load(root, source, table)
-            if pinned is not None:
-                found.append(pinned)
-    return tuple(found)
+    # Captured tables lie in folders of their schemas; what has a `~` is a copy of such.
+    sources = (name for name in folders(f"{root}/silver") if name not in captured and "~" not in name)
+    return [(source, table) for source in sources for table in folders(f"{root}/silver/{source}")]
 
 
 def pin_load(root: str, source: str, table: str) -> PinnedLoad | None:

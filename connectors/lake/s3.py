@@ -1,5 +1,6 @@
 """S3 as a file system for DuckDB."""
 
+from datetime import datetime
 from typing import Any
 
 from s3fs import S3FileSystem
@@ -35,6 +36,21 @@ def folders(uri: str) -> list[str]:
     except S3_RETRYABLE_ERRORS as error:
         raise OSError(str(error)) from error
     return sorted(entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "directory")
+
+
+def files(uri: str) -> list[tuple[str, int, datetime]]:
+    """Returns name, bytes and time of the objects right below an address.
+
+    Raises:
+        OSError: S3 refused, or did not answer.
+    """
+    lake = LakeFiles()
+    try:
+        found = lake.ls(uri, detail=True) if lake.exists(uri) else []
+    except S3_RETRYABLE_ERRORS as error:
+        raise OSError(str(error)) from error
+    objects = (entry for entry in found if entry["type"] == "file")
+    return [(o["name"].rpartition("/")[2], o["size"], o["LastModified"]) for o in objects]
 
 
 def remove(uri: str) -> None:

@@ -2,10 +2,14 @@
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -123,7 +127,7 @@ def delete_table(uri: str) -> None:
 
 
 def write_file(uri: str, content: bytes) -> None:
-    """Writes a small file beside a table; nobody reads it before a commit names it."""
+    """Writes a small file beside a table; readers see the old one or the new one."""
     with storage_errors(uri):
         if is_remote(uri):
             from connectors.lake.s3 import write_bytes  # noqa: PLC0415 - only lakes on object storage need it
@@ -132,10 +136,15 @@ def write_file(uri: str, content: bytes) -> None:
             return
         path = Path(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            with new.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def read_file(uri: str) -> bytes | None:
@@ -171,6 +180,35 @@ def folders(uri: str) -> list[str]:
 
     with storage_errors(uri):
         return s3.folders(uri)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as storage lists it: its name, its bytes, when it was written last."""
+
+    name: str
+    size: int
+    modified_at: datetime
+
+
+def list_files(uri: str) -> list[StoredFile]:
+    """Returns the files right below an address, by name; none if it is not there."""
+    if not is_remote(uri):
+        files = list(_local_files(Path(uri)))
+    else:
+        from connectors.lake import s3  # noqa: PLC0415 - as above
+
+        with storage_errors(uri):
+            files = [StoredFile(*entry) for entry in s3.files(uri)]
+    return sorted(files, key=attrgetter("name"))
+
+
+def _local_files(folder: Path) -> Iterator[StoredFile]:
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # somebody may be cleaning up
+            if entry.is_file():
+                stat = entry.stat()
+                yield StoredFile(entry.name, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
 def data_files(uri: str, table: DeltaTable) -> list[dict[str, Any]]:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.schema import PrimitiveType
 
+from connectors.changes.order import Position, is_below
 from connectors.errors import ConfigurationError, ContractMismatch
 from connectors.lake.contract_log import ContractVersion, contract_versions
 from connectors.lake.layout import LakeLayout, view_name
@@ -20,6 +22,9 @@ from connectors.postgres.identifiers import TableName, quote_identifier, quote_l
 
 SCHEMA = "silver"
 """Schema of the views."""
+
+PENDING_SCHEMA = "_pending"
+"""Schema of the rows that the views show in place of silver's own."""
 
 _TYPES = {
     "boolean": "BOOLEAN",
@@ -38,6 +43,24 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """What the pending changes of a table make of it: merged on read.
+
+    Attributes:
+        rows: The rows that a merge would write, as silver has them; those of a table with a key take the place of
+            silver's own.
+        key: Names of the key's columns; none: the rows are added to a history.
+        low_watermark: Silver's own rows below it are gone; None: none are.
+        up_to_batch: The last bronze batch that is in it.
+    """
+
+    rows: pa.Table
+    key: tuple[str, ...]
+    low_watermark: Position | None
+    up_to_batch: int
+
+
+@dataclass(frozen=True)
 class PinnedTable:
     """One silver table at one version.
 
@@ -47,6 +70,7 @@ class PinnedTable:
         files: Addresses of the data files that make up this version.
         columns: Names of all columns with their DuckDB types, in order.
         dropped: Those that the source has no more.
+        overlay: What its pending changes make of it; None: as it was merged.
     """
 
     table: TableName
@@ -54,6 +78,7 @@ class PinnedTable:
     files: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     dropped: frozenset[str] = frozenset()
+    overlay: Overlay | None = None
 
     @property
     def is_history(self) -> bool:
@@ -69,11 +94,30 @@ class PinnedTable:
     @property
     def current(self) -> str:
         """Query of the rows that the source has."""
-        return self._current_of_history() if self.is_history else f"{self.rows()} WHERE NOT _cdc_deleted"
+        if self.is_history:
+            return self._current_of_history()
+        return f"SELECT * FROM ({self.rows()}) WHERE NOT _cdc_deleted"
 
     def rows(self) -> str:
         """Query of all rows, each column exactly of its declared type, also where a file, or every file, lacks it."""
-        return typed_rows(self.columns, self.files)
+        rows = typed_rows(self.columns, self.files)
+        if self.overlay is None:
+            return rows
+        kept, key, low_watermark = ["TRUE"], self.overlay.key, self.overlay.low_watermark
+        if key:
+            same = " AND ".join(f"pending.{name} = stored.{name}" for name in map(quote_identifier, key))
+            kept.append(f"NOT EXISTS (SELECT 1 FROM {self.pending} AS pending WHERE {same})")
+            if low_watermark is not None:
+                kept.append(f"NOT {is_below('stored', low_watermark)}")
+        typed = ((quote_identifier(name), kind) for name, kind in self.columns)
+        pending = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in typed)
+        stored = f"SELECT * FROM ({rows}) AS stored WHERE {' AND '.join(kept)}"
+        return f"{stored} UNION ALL SELECT {pending} FROM {self.pending}"
+
+    @property
+    def pending(self) -> str:
+        """Name of the table of the overlay's rows, in a connection where the views are registered."""
+        return f"{PENDING_SCHEMA}.{quote_identifier(view_name(self.table))}"
 
     def _current_of_history(self) -> str:
         """Query of the rows that came into being more often than they went away, each as often as it is left over.
@@ -154,6 +198,7 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
     taken: dict[str, TableName] = {}
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     for pinned in snapshot.tables:
+        register_overlay(connection, pinned)
         for name, query in pinned.views.items():
             other = taken.setdefault(name.casefold(), pinned.table)
             if other != pinned.table:
@@ -162,6 +207,15 @@ def register_views(connection: duckdb.DuckDBPyConnection, snapshot: SilverSnapsh
                     hint="Leave one of them out of LAKEHOUSE_CDC__TABLES, or rename it.",
                 )
             connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{quote_identifier(name)} AS {query}")
+
+
+def register_overlay(connection: duckdb.DuckDBPyConnection, pinned: PinnedTable) -> None:
+    """Creates the table of a pinned table's overlay, where it has one."""
+    if pinned.overlay is not None:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {PENDING_SCHEMA}")
+        connection.register("overlay_rows", pinned.overlay.rows)
+        connection.execute(f"CREATE OR REPLACE TABLE {pinned.pending} AS FROM overlay_rows")
+        connection.unregister("overlay_rows")
 
 
 def pin_table(name: TableName, uri: str, table: DeltaTable, contract: TableContract | None = None) -> PinnedTable:

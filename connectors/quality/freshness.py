@@ -1,10 +1,13 @@
 """Data freshness per silver table, and the replication lag of the source."""
 
+import duckdb
+
 from connectors.debezium.config import slot_name
-from connectors.lake.storage import scratch_connection
-from connectors.lake.views import PinnedTable, pin_silver
+from connectors.lake.fresh import pin_fresh
+from connectors.lake.storage import duckdb_connection
+from connectors.lake.views import PinnedTable, register_overlay
 from connectors.postgres.connection import connect
-from connectors.postgres.identifiers import TableName, quote_literal
+from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import current_lsn, read_slot
 from connectors.quality.reports import SourceLag, TableState
 from connectors.settings import Settings
@@ -12,8 +15,8 @@ from connectors.settings import Settings
 
 def read_states(settings: Settings, tables: list[TableName] | None = None) -> list[TableState]:
     """Returns the state of silver tables, by default of all that were ever written."""
-    pinned = pin_silver(settings.lake.root, settings.cdc.source, tables).tables
-    return [_state(settings.lake.root, table) for table in pinned]
+    with duckdb_connection(settings.lake.root) as connection:
+        return [_state(connection, table) for table in pin_fresh(settings, tables).tables]
 
 
 def read_lag(settings: Settings) -> SourceLag:
@@ -40,15 +43,12 @@ def measure_freshness(settings: Settings) -> tuple[list[TableState], SourceLag]:
     return read_states(settings), read_lag(settings)
 
 
-def _state(root: str, pinned: PinnedTable) -> TableState:
-    if not pinned.files:
+def _state(connection: duckdb.DuckDBPyConnection, pinned: PinnedTable) -> TableState:
+    if not pinned.files and pinned.overlay is None:
         return TableState(pinned.table, pinned.version, 0, None)
+    register_overlay(connection, pinned)
     # Of a history, the weights add up to the rows that are left. Both are two columns of the files, not the rows.
     rows = "sum(_cdc_weight)" if pinned.is_history else "count(*) FILTER (NOT _cdc_deleted)"
-    files = ", ".join(map(quote_literal, pinned.files))
-    query = (
-        f"SELECT coalesce({rows}, 0), max(_cdc_committed_at) FROM read_parquet([{files}], hive_partitioning = false)"
-    )
-    with scratch_connection(root) as connection:
-        [(count, newest)] = connection.execute(query).fetchall()
+    query = f"SELECT coalesce({rows}, 0), max(_cdc_committed_at) FROM ({pinned.rows()})"
+    [(count, newest)] = connection.execute(query).fetchall()
     return TableState(pinned.table, pinned.version, int(count), newest)

@@ -14,6 +14,7 @@ from deployments.cli import (
     drain_commands,
     generate_commands,
     load_commands,
+    maintenance_commands,
     quarantine_commands,
     query_commands,
     reconcile_commands,
@@ -72,6 +73,7 @@ reconcile_commands.add_to(app)
 repair_commands.add_to(app)
 quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
+maintenance_commands.add_to(app)
 retention_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

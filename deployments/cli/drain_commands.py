@@ -30,6 +30,10 @@ def drain(
         bool,
         typer.Option("--through-now/--as-is", help="Wait for everything committed now, or take what has arrived."),
     ] = True,
+    only_due: Annotated[
+        bool,
+        typer.Option("--due", help="Merge only tables of which much changed, or changes waited for long."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Drain new row changes into the lake: all to bronze, then table by table to silver.
@@ -39,20 +43,22 @@ def drain(
 
     Example: lakehouse drain
     """
-    report = drain_once(load_settings(), through_now=through_now)
+    report = drain_once(load_settings(), through_now=through_now, only_due=only_due)
     merged = succeeded(report.outcomes)
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
         resolved = [{**asdict(s), "table": str(s.table)} for s in report.resolved]
         followed = {str(table): list(map(str, found)) for table, found in report.checked.followed.items()}
         changed = {"followed": followed, "resolved": resolved, "dropped": list(map(str, report.checked.dropped))}
-        data.print_json(json.dumps({"drain": asdict(report.drained), **changed, "merges": merges}))
+        waiting = {str(pending.table): pending.changes for pending in report.waiting}
+        result = {"drain": asdict(report.drained), **changed, "merges": merges, "waiting": waiting}
+        data.print_json(json.dumps(result))
     else:
         _show(report, merged)
     report.merged()
 
 
-def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
+def drain_once(settings: Settings, *, through_now: bool, only_due: bool = False) -> SyncReport:
     """Drains and merges; a table that is not merged does not stop the others."""
     lsn = mark_source(settings) if through_now else None
 
@@ -68,7 +74,8 @@ def drain_once(settings: Settings, *, through_now: bool) -> SyncReport:
         with progress(f"Merging {table} into silver"):
             return PLAIN.merge(settings, table, checked=checked)
 
-    return sync_source(settings, through_lsn=lsn, steps=replace(PLAIN, drain=drain, resolve=resolve, merge=merge))
+    steps = replace(PLAIN, drain=drain, resolve=resolve, merge=merge)
+    return sync_source(settings, through_lsn=lsn, only_due=only_due, steps=steps)
 
 
 def _show(report: SyncReport, merged: list[MergeReport]) -> None:
@@ -81,6 +88,9 @@ def _show(report: SyncReport, merged: list[MergeReport]) -> None:
         talk.print(f"{table}: dropped at the source; `lakehouse source register` ends its capture")
     for found in report.resolved:
         talk.print(f"{found.table}: {found.outcome} ({found.rows:,} rows, {found.seconds:.1f} s): {found.why}")
+    if report.waiting:
+        changes = counted(sum(pending.changes for pending in report.waiting), "change")
+        talk.print(f"{changes} in {counted(len(report.waiting), 'table')} wait for a merge; readers see them")
     if not merged:
         return
     shown = Table("table", "changes", "rejected", "batch", "seconds", box=None, pad_edge=False)

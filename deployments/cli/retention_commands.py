@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.table import Table
 
-from connectors.cdc.retention import PurgeReport, TrimReport, purge_silver, trim_bronze, vacuum_bronze
+from connectors.cdc.retention import PurgeReport, TrimReport, purge_silver, trim_bronze
 from connectors.lake.contract_log import captured_tables
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
@@ -44,7 +44,7 @@ def trim(
     """Delete old messages from bronze, after silver was copied: rebuilds start from that copy.
 
     Deletes whole days, up to the first one with a message that silver has not merged or that is in quarantine.
-    Disk space is freed by the first run a week later: until then, running readers may still need the files.
+    `lakehouse maintain` frees the disk space, a day later: until then, running readers may still need the files.
 
     Example: lakehouse bronze trim 'public.*' --keep-days 90 --yes
     """
@@ -54,11 +54,10 @@ def trim(
         return trim_bronze(settings, table, before=before, dry_run=not yes)
 
     reports = _run(work, settings, tables, doing="Trimming")
-    freed = vacuum_bronze(settings) if yes else 0
     rows = [(f"{r.messages:,}", f"{r.size / 2**20:,.1f}", f"{r.before}") for r in reports]
     _show(reports, rows, columns=("messages", "MiB", "received before"), as_json=as_json)
-    if not as_json:
-        talk.print(f"{freed:,} files deleted." if yes else "Nothing was changed. Add --yes to trim.")
+    if not as_json and not yes:
+        talk.print("Nothing was changed. Add --yes to trim.")
 
 
 def purge(

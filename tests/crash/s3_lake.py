@@ -65,7 +65,7 @@ class S3Lake:
     def drain(self, *, until=None):
         """Brings to bronze and to silver what is not there yet, of the first `until` messages."""
         self.receive(until=until)
-        for table in pending_tables(self.settings):
+        for table in (pending.table for pending in pending_tables(self.settings)):
             merge_table(self.settings, table, checked=as_recorded(self.settings))
 
     def receive(self, *, until=None):

@@ -10,7 +10,16 @@ from connectors.lake.silver.merge import SilverMerge
 from connectors.streams.protocol import StreamPartition
 from tests.events import raw_batch
 from tests.model.debezium import Logical
-from tests.model.machine import ALL, COUNTS, KeyedSource
+from tests.model.machine import ALL, COUNTS, KEYED, KeyedSource
+from tests.silver_lake import Lake
+
+
+class PartitionedLake(Lake):
+    """A lake that knows the order of changes up to a marker."""
+
+    @property
+    def through(self):
+        return self.bronze.through
 
 
 class PartitionedSource(KeyedSource):
@@ -18,6 +27,7 @@ class PartitionedSource(KeyedSource):
 
     def __init__(self):
         super().__init__()
+        self.lake = PartitionedLake(self.folder.name, KEYED)
         self.sent = 0
         self.queues = [[], []]
         self.offsets = [0, 0]
@@ -52,15 +62,22 @@ class PartitionedSource(KeyedSource):
             del self.queues[number][:count]
 
     @rule()
-    def merge(self):
-        """All that is pending is one slice, up to the newest marker that everything before it is drained of."""
+    def confirm(self):
+        """The newest marker that everything before it is drained of."""
         waiting = min((queue[0][0] for queue in self.queues if queue), default=self.sent)
         reached = [marker for n, marker in self.markers.items() if n < waiting]
         if reached:
             self.lake.bronze.confirm(max(reached))
+
+    @rule()
+    def merge(self):
+        """All that is pending is one slice, up to the newest marker."""
+        self.confirm()
         silver, through = self.lake.silver(), self.lake.bronze.through
         if files := self.lake.bronze.files(after_batch=silver.batch).get("public.t", []):
+            pending = self.lake.fresh()
             SilverMerge(silver).merge_changes(files, up_to_batch=self.lake.bronze.batch, through=through)
+            assert pending == self.lake.seen()
         if through.epoch == self.connector.epoch:
             self.begin_epoch()
 

@@ -41,6 +41,9 @@ __all__ = [
 class SealedEngine:
     """Does all that touches the lake in a second database, and passes rows on as Arrow tables."""
 
+    def prepare(self, silver):
+        DUCKDB.prepare(silver)
+
     @contextmanager
     def workspace(self, silver):
         with duckdb.connect() as connection:

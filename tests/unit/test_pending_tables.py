@@ -27,7 +27,7 @@ def test_a_table_without_rows_waits_for_nothing_and_can_be_read(tmp_path, monkey
         c.model_copy(update={"columns": (*c.columns, added)}) for c in shop_contracts() if c.table_name == "orders"
     ]
     record_contracts(layout, wider, 1)
-    assert pending_tables(settings) == [wider[0].table]
+    assert [(p.table, p.since) for p in pending_tables(settings)] == [(wider[0].table, None)]
     merge_table(settings, wider[0].table, checked=ContractCheck(0))
     assert pending_tables(settings) == []
     with query_lake(settings, "select typeof(max(total)), typeof(max(since)), count(*) from silver.orders") as result:

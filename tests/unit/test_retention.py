@@ -10,11 +10,12 @@ from connectors.cdc.drain import drained_batch
 from connectors.cdc.merge import merge_table, open_silver
 from connectors.cdc.rebuild import rebuild_silver
 from connectors.cdc.replay import quarantined_messages
-from connectors.cdc.retention import trim_bronze, vacuum_bronze
+from connectors.cdc.retention import trim_bronze
 from connectors.changes.markers import Marker
 from connectors.errors import TerminalError
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import record_contracts
+from connectors.lake.maintenance.cleaning import vacuum
 from connectors.lake.reader import query_lake
 from connectors.lake.silver.saved_copy import record_snapshot
 from connectors.lake.storage import delete_table, open_table
@@ -189,7 +190,7 @@ def test_columns_added_since_the_snapshot_are_there_after_a_rebuild(trimmed):
 def test_positions_and_numbers_outlive_trim_and_vacuum(trimmed):
     before = BronzeLog(trimmed.layout)
     before.confirm(Marker(1, 70))
-    vacuum_bronze(trimmed.settings)
+    vacuum(trimmed.layout.bronze, hours=24, dry_run=False)
     table = open_table(trimmed.layout.bronze)
     table.create_checkpoint()
     table.cleanup_metadata()

@@ -1,7 +1,10 @@
 """The steps of a drain: in which order, and what becomes of tables behind one that fails."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, Steps, sync_source
@@ -23,7 +26,7 @@ def steps(**changes):
         "drain": lambda settings, *, through_lsn: DrainReport("s", 1, 1, through_lsn, 0.0, 1),
         "check": lambda settings: ContractCheck(7),
         "resolve": lambda settings, table, change: DriftReport(table, "equal", str(change), 1, 0.0),
-        "find_pending": lambda settings: TABLES,
+        "find_pending": lambda settings: [PendingTable(table, 1, 0, None) for table in TABLES],
         "merge": merge,
     }
     return Steps(**{**plain, **changes})
@@ -64,3 +67,17 @@ def test_plain_steps_are_the_functions_of_connectors():
     for step in vars(PLAIN).values():
         with pytest.raises(TypeError, match=r"missing . required positional argument"):
             step()
+
+
+def test_changes_that_are_not_due_wait_and_count_as_moved_once():
+    now = datetime.now(UTC)
+    pending = [
+        PendingTable(TABLES[0], 5, 100_000, now, last_batch=7),
+        PendingTable(TABLES[2], 9, 100_000, now, last_batch=6),
+    ]
+    waiting = steps(find_pending=lambda settings: pending)
+    report = sync_source(Settings(), only_due=True, steps=waiting)
+    assert (report.waiting, report.outcomes) == (pending, {})
+    # Batch 7 is the one that this drain added.
+    assert report.moved() == {TABLES[0]: 5}
+    assert {outcome.table for outcome in sync_source(Settings(), steps=waiting).merged()} == {TABLES[0], TABLES[2]}

@@ -19,6 +19,15 @@ from connectors.lake.storage import scratch_connection
 class DuckDBEngine:
     """Implements `MergeEngine` in this process."""
 
+    def prepare(self, silver: SilverTable) -> None:
+        """Gives silver the columns that its contract gained.
+
+        Raises:
+            CommitConflict: Another merge committed first.
+            ContractMismatch: Silver has columns that are not the contract's.
+        """
+        silver.adopt_columns()
+
     @contextmanager
     def workspace(self, silver: SilverTable) -> Iterator[MergeWorkspace]:
         """Opens empty work tables for one merge."""

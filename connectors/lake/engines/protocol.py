@@ -15,6 +15,15 @@ from connectors.lake.silver.table import SilverTable
 class MergeEngine(Protocol):
     """Reads bronze, finds stored rows and commits, for merges into silver tables."""
 
+    def prepare(self, silver: SilverTable) -> None:
+        """Gives silver the columns that its contract gained.
+
+        Raises:
+            CommitConflict: Another merge committed first.
+            ContractMismatch: Silver has columns that are not the contract's.
+        """
+        ...
+
     def workspace(self, silver: SilverTable) -> AbstractContextManager[MergeWorkspace]:
         """Opens empty work tables for one merge."""
         ...

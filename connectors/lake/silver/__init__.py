@@ -7,6 +7,7 @@ __all__ = [
     "baseline",
     "history",
     "merge",
+    "merge_on_read",
     "overwrite",
     "pending",
     "progress",

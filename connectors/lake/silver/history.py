@@ -25,12 +25,7 @@ def append_images(
     Raises:
         CommitConflict: Another merge committed first; run this one again.
     """
-    query = _images_sql(work.columns)
-    stored = silver.rows()
-    if low_watermark is not None and stored is not None:
-        query += f" UNION ALL BY NAME {_taken_back_sql(work.columns, stored, low_watermark)}"
-    schema = silver.schema
-    rows = work.connection.sql(query).to_arrow_table().select(schema.names).cast(schema)
+    rows = read_images(work, silver, low_watermark=low_watermark)
     with committing(silver.table):
         write_deltalake(
             silver.table,
@@ -39,6 +34,16 @@ def append_images(
             writer_properties=WRITER,
             commit_properties=with_progress(progress.as_transactions()),
         )
+
+
+def read_images(work: MergeWorkspace, silver: SilverTable, *, low_watermark: LowWatermark | None) -> pa.Table:
+    """Returns the images of `changes`, and the reverse of those below the low watermark, as silver has them."""
+    query = _images_sql(work.columns)
+    stored = silver.rows()
+    if low_watermark is not None and stored is not None:
+        query += f" UNION ALL BY NAME {_taken_back_sql(work.columns, stored, low_watermark)}"
+    schema = silver.schema
+    return work.connection.sql(query).to_arrow_table().select(schema.names).cast(schema)
 
 
 def _taken_back_sql(columns: Columns, stored: str, low_watermark: LowWatermark) -> str:

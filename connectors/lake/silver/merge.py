@@ -55,7 +55,7 @@ class SilverMerge:
             CommitConflict: Another merge committed first.
             ContractMismatch: The columns of the rows, or of silver, are not the contract's: the table is paused.
         """
-        self.silver.adopt_columns()
+        self.engine.prepare(self.silver)
         with self.engine.workspace(self.silver) as work:
             self._read(work, Messages([f.path for f in files], after_batch, up_to_batch))
             work.delete("changes", "_cdc_op IS DISTINCT FROM 'r'")
@@ -88,7 +88,7 @@ class SilverMerge:
             ContractMismatch: The columns of the events, or of silver, are not the contract's: the table is paused.
         """
         silver = self.silver
-        silver.adopt_columns()
+        self.engine.prepare(silver)
         after_batch = silver.baseline.batch if silver.awaits_resync else silver.batch
         messages = Messages([f.path for f in files], after_batch, up_to_batch)
         with self.engine.workspace(silver) as work:
@@ -112,7 +112,7 @@ class SilverMerge:
         Raises:
             CommitConflict: Another merge committed first: reload, and try again.
         """
-        self.silver.adopt_columns()
+        self.engine.prepare(self.silver)
         with self.engine.workspace(self.silver) as work:
             self._read(work, _NONE)
             if self.silver.contract.key:

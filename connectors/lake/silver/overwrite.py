@@ -31,5 +31,6 @@ def overwrite_rows(
             mode="overwrite",
             schema_mode="overwrite",
             writer_properties=WRITER,
-            commit_properties=with_progress(progress),
+            # Tried again on top of a compaction, it would leave the rows that this one wrote.
+            commit_properties=with_progress(progress, tries=1),
         )

@@ -7,7 +7,8 @@ from deltalake import DeltaTable
 from connectors.changes.order import Position
 from connectors.lake.commits import reached
 
-_BATCH = "v1/batch"
+BATCH = "v1/batch"
+"""The number of the last merged batch, in a table's commits."""
 _FLOOR = tuple(f"v1/floor/{name}" for name in Position._fields)
 _PURGED = "v1/purged_lsn"
 
@@ -30,7 +31,7 @@ class SilverProgress:
     @classmethod
     def of(cls, table: DeltaTable) -> "SilverProgress | None":
         """Reads the progress of a table; None before its first merge."""
-        batch, purged, *low_watermark = (reached(table, name) for name in (_BATCH, _PURGED, *_FLOOR))
+        batch, purged, *low_watermark = (reached(table, name) for name in (BATCH, _PURGED, *_FLOOR))
         if batch is None:
             return None
         return cls(batch, Position(*(number or 0 for number in low_watermark)), purged or 0)
@@ -47,4 +48,4 @@ class SilverProgress:
 
     def as_transactions(self) -> dict[str, int]:
         """The `txn` actions of a commit."""
-        return {_BATCH: self.batch, _PURGED: self.purged_lsn, **dict(zip(_FLOOR, self.low_watermark, strict=True))}
+        return {BATCH: self.batch, _PURGED: self.purged_lsn, **dict(zip(_FLOOR, self.low_watermark, strict=True))}

@@ -20,8 +20,10 @@ from connectors.lake.views import duckdb_columns, typed_rows
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import quote_identifier
 
-# Merges write files of the target size: small ones keep one wide merge from turning the table into two files.
-_CONFIGURATION = {"delta.targetFileSize": str(8 * 2**20), "delta.checkpointInterval": "50"}
+FILE_SIZE = 8 * 2**20
+"""Bytes that merges give a file: small ones keep one wide merge from turning the table into two files."""
+
+_CONFIGURATION = {"delta.targetFileSize": str(FILE_SIZE), "delta.checkpointInterval": "50"}
 
 
 class SilverTable:
@@ -33,6 +35,7 @@ class SilverTable:
         placeholder: What the source's events carry in place of an unchanged TOAST value.
         baseline: What the table starts from.
         uri: Address of a table that is not, or not yet, the source table's own.
+        table: The table, where it was opened already: nothing is created.
 
     Attributes:
         columns: The columns of the source table.
@@ -49,6 +52,7 @@ class SilverTable:
         placeholder: str,
         baseline: Baseline = FIRST_EVENT,
         uri: str | None = None,
+        table: DeltaTable | None = None,
     ) -> None:
         self.layout = layout
         self.contract = contract
@@ -57,13 +61,18 @@ class SilverTable:
         self.uri = uri or layout.silver(contract.table)
         self.columns: Columns = columns_of(contract)
         self.schema: pa.Schema = silver_schema(contract, self.columns)
-        self.reload()
+        self._read(table or self._newest())
 
     def reload(self) -> Self:
         """Reads the newest version."""
-        self.table: DeltaTable = ensure_table(
-            self.uri, self.schema, configuration=_CONFIGURATION | statistics_properties(self.columns)
-        )
+        return self._read(self._newest())
+
+    def _newest(self) -> DeltaTable:
+        configuration = _CONFIGURATION | statistics_properties(self.columns)
+        return ensure_table(self.uri, self.schema, configuration=configuration)
+
+    def _read(self, table: DeltaTable) -> Self:
+        self.table: DeltaTable = table
         first = BEGINNING if self.baseline.is_resync else self.baseline.position
         self.progress = SilverProgress.of(self.table) or SilverProgress(self.baseline.batch, first)
         if self.awaits_resync:
@@ -85,6 +94,10 @@ class SilverTable:
     def lacks_columns(self) -> bool:
         """The contract has columns that no row has yet."""
         return not set(self.schema.names) <= set(self._stored_schema().names)
+
+    def count(self) -> int:
+        """How many rows there are, soft-deleted ones too, as the log has it."""
+        return sum(file["num_records"] or 0 for file in data_files(self.uri, self.table))
 
     def rows(self) -> str | None:
         """Returns the DuckDB relation of all rows, soft-deleted ones too; None if there are no files."""
