@@ -1,5 +1,6 @@
 """Clients of AWS, and what their errors mean."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +40,8 @@ def aws_client(aws: AwsSettings, service: str) -> Any:
         return boto3.session.Session().client(
             service,
             endpoint_url=aws.endpoint_url,
-            region_name=aws.region,
+            # botocore knows AWS_DEFAULT_REGION alone; AWS itself, and delta-rs, say AWS_REGION.
+            region_name=aws.region or os.environ.get("AWS_REGION"),
             aws_access_key_id=aws.access_key_id,
             aws_secret_access_key=None if secret is None else secret.get_secret_value(),
             config=_CONFIG,

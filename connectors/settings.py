@@ -115,6 +115,17 @@ class LakeSettings(_Group):
         return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
 
+class CatalogSettings(_Group):
+    """The Glue Catalog, where Athena, EMR and Trino find the lake's tables."""
+
+    glue: bool = Field(False, description="Drains register new tables and columns in the Glue Catalog.")
+    prefix: str = Field(
+        "",
+        pattern=r"^[a-z0-9_]*$",
+        description="Prefix of the databases, so that several lakes share an account: `staging_`.",
+    )
+
+
 class MaintenanceSettings(_Group):
     """What `lakehouse maintain` does, and from when on it is worth it."""
 
@@ -124,7 +135,7 @@ class MaintenanceSettings(_Group):
         ge=1,
         description="Replaced files are deleted after so many hours: longer than any run that reads the lake.",
     )
-    log_days: int = Field(2, ge=1, description="Versions of a table can be opened for so many days.")
+    log_days: int = Field(1, ge=1, description="Versions of a table can be opened for so many days.")
     bronze_days: int | None = Field(
         None, ge=1, description="Messages are trimmed from bronze after so many days; unset: never."
     )
@@ -194,7 +205,7 @@ class LoadSettings(_Group):
 
 
 class AwsSettings(_Group):
-    """The AWS account that batch loads read from; what is unset comes from the usual `AWS_*` variables."""
+    """The AWS account of batch loads and of the catalogue; what is unset comes from the usual `AWS_*` variables."""
 
     endpoint_url: str | None = Field(None, description="Address of a stand-in for AWS; unset: AWS.")
     region: str | None = Field(None, description="Region.")
@@ -254,6 +265,7 @@ class Settings(BaseSettings):
     connect: ConnectSettings = Field(default_factory=ConnectSettings)
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
+    catalog: CatalogSettings = Field(default_factory=CatalogSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     loads: LoadSettings = Field(default_factory=LoadSettings)

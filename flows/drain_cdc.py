@@ -20,6 +20,7 @@ from tasks.cdc import check_contracts, drain_source, exclude_unsupported, merge_
 from tasks.concurrency import source_lock
 from tasks.cost import Meter
 from tasks.events import emit_moved, emit_paused
+from tasks.maintenance import register_tables
 from tasks.quality import measure_freshness
 from tasks.summaries import summarise_drain
 
@@ -66,6 +67,8 @@ def drain_cdc(through_lsn: Lsn | None = None, only_due: bool = False) -> list[Me
     emit_moved(source, report.moved())
     publish_drain(report, meter.read())
     publish_freshness(source, *measure_freshness(settings))
+    if settings.catalog.glue:
+        register_tables(settings)
     return ended(report.merged, summarise_drain(report))
 
 

@@ -16,6 +16,7 @@ from connectors.lake.silver.schema import table_paused
 from connectors.lake.verdicts import Verdict, read_verdicts
 from connectors.postgres.catalog import CatalogTable, find_renamed, read_tables
 from connectors.postgres.checks import Finding, identity_findings
+from connectors.postgres.comments import Comments, read_comments
 from connectors.postgres.connection import connect
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName
@@ -58,6 +59,7 @@ class ContractCheck:
         paused: Why a table may not be merged.
         changed: Drift of tables that are paused until they are compared with the source, or resynced.
         dropped: Tables that are gone from the source.
+        comments: What people wrote about tables and columns there.
     """
 
     up_to_batch: int
@@ -65,6 +67,7 @@ class ContractCheck:
     paused: Mapping[TableName, TablePaused] = field(default_factory=dict)
     changed: Mapping[TableName, Change] = field(default_factory=dict)
     dropped: Sequence[TableName] = ()
+    comments: Mapping[TableName, Comments] = field(default_factory=dict)
 
 
 def check_contracts(settings: Settings) -> ContractCheck:
@@ -84,6 +87,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
         contracts = [table.contract for table in tables]
         omitted = narrowed_tables(connection, publication) or {}
         gone = [versions[table][-1].contract for table in versions.keys() - {c.table for c in contracts}]
+        comments = read_comments(connection, [contract.table for contract in contracts])
         renamed = find_renamed(connection, [contract.oid for contract in gone])
     unread = {
         name: table_paused(known[-1].contract, "it was added, and its snapshot was not taken yet", command=_REGISTER)
@@ -110,6 +114,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
         paused=paused,
         changed={table: changed[table] for table in sorted(waiting)},
         dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
+        comments=comments,
     )
 
 

@@ -13,6 +13,7 @@ from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, registered_versions
 from connectors.lake.epoch_log import SlotEpoch, registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
+from connectors.lake.silver.description import describe
 from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.statistics import misleading_columns
@@ -120,6 +121,8 @@ def merge_table(
             low_watermark = _low_watermark(version, slot_epoch, bronze)
             if up_to_batch == bronze.batch and silver.progress.low_watermark < low_watermark:
                 merge.raise_low_watermark(low_watermark)
+            if table in checked.comments and into is None:
+                describe(silver, checked.comments[table])
             break
         except CommitConflict:
             if attempt == _MERGE_ATTEMPTS:

@@ -10,6 +10,7 @@ __all__ = [
     "engines",
     "epoch_log",
     "fresh",
+    "glue",
     "gold",
     "layout",
     "load_table",

@@ -70,13 +70,14 @@ class _Pending:
     layout: LakeLayout
     limits: CdcSettings
     checked: Checked
+    placeholder: str
     bronze: BronzeLog
     files: Mapping[str, Sequence[BronzeFile]]
 
     @classmethod
     def open(cls, layout: LakeLayout, limits: CdcSettings, checked: Checked) -> "_Pending":
-        bronze = BronzeLog(layout)
-        return cls(layout, limits, checked, bronze, bronze.files(up_to_batch=checked.up_to_batch))
+        placeholder, bronze = registered_slot_epoch(layout).placeholder, BronzeLog(layout)
+        return cls(layout, limits, checked, placeholder, bronze, bronze.files(up_to_batch=checked.up_to_batch))
 
     def overlay(self, version: ContractVersion, table: DeltaTable) -> Overlay | None:
         name = version.contract.table
@@ -87,9 +88,8 @@ class _Pending:
         if sum(f.rows for f in files) > self.limits.slice_rows or sum(f.size for f in files) > self.limits.slice_bytes:
             _log.warning("%s: too much is pending to be shown; `lakehouse drain` merges it", name)
             return None
-        placeholder = registered_slot_epoch(self.layout).placeholder
         silver = SilverTable(
-            self.layout, version.contract, placeholder=placeholder, baseline=version.baseline, table=table
+            self.layout, version.contract, placeholder=self.placeholder, baseline=version.baseline, table=table
         )
         partitions = self.bronze.partitions(topic_name(self.layout.source, name))
         try:

@@ -4,6 +4,7 @@ __all__ = [
     "catalog",
     "catalog_queries",
     "checks",
+    "comments",
     "connection",
     "contracts",
     "decoding",

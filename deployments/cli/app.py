@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from connectors.errors import LakehouseError
 from deployments.cli import (
     backfill_commands,
+    catalog_commands,
     demo_commands,
     deploy_commands,
     drain_commands,
@@ -74,6 +75,7 @@ repair_commands.add_to(app)
 quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
 maintenance_commands.add_to(app)
+catalog_commands.add_to(app)
 retention_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

@@ -12,6 +12,7 @@ from connectors.cdc.drain import mark_source
 from connectors.cdc.outcomes import succeeded
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, SyncReport, sync_source
+from connectors.lake.glue import register_tables
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, progress, talk
@@ -43,7 +44,8 @@ def drain(
 
     Example: lakehouse drain
     """
-    report = drain_once(load_settings(), through_now=through_now, only_due=only_due)
+    settings = load_settings()
+    report = drain_once(settings, through_now=through_now, only_due=only_due)
     merged = succeeded(report.outcomes)
     if as_json:
         merges = [{**asdict(m), "table": str(m.table)} for m in merged]
@@ -55,6 +57,8 @@ def drain(
         data.print_json(json.dumps(result))
     else:
         _show(report, merged)
+    if settings.catalog.glue:
+        register_tables(settings)
     report.merged()
 
 

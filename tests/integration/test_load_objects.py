@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-from contextlib import contextmanager
 from datetime import date
 
 import pyarrow as pa
@@ -25,10 +24,9 @@ from connectors.loads.window import Window
 from connectors.postgres.identifiers import TableName
 from connectors.settings import AwsSettings, LakeSettings
 from deployments.cli import app
-from deployments.stack.aws import ACCESS_KEY, REGION, AwsService
-from deployments.stack.ports import pick_ports
 from tests.aws import moto_server
 from tests.loads import declare, load_settings, quarantined, rows, version
+from tests.s3 import s3_of_its_own
 
 CLICKS = {
     "path": "clicks/%Y/%m/%d/*.jsonl.gz",
@@ -509,23 +507,6 @@ def test_the_command_replays_loaded_tables(settings, put, monkeypatch):
     compared = run(app, ["loads", "compare", "shop_s3", "--json"])
     assert compared.exit_code == 0
     assert {c["missing"] + c["extra"] for c in json.loads(compared.stdout)} == {0}
-
-
-@contextmanager
-def s3_of_its_own(folder):
-    """S3 in another process: while delta-rs sets a property, no thread of this one could answer it."""
-    service = AwsService(folder / "aws", port=pick_ports(["aws"])["aws"])
-    service.start()
-    try:
-        service.wait_ready()
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in {"AWS_ENDPOINT_URL": service.address, "AWS_REGION": REGION}.items():
-                environment.setenv(name, value)
-            environment.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            environment.setenv("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
-            yield
-    finally:
-        service.stop()
 
 
 def test_a_lake_on_s3_is_loaded_in_the_same_way(tmp_path):

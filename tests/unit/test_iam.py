@@ -40,7 +40,15 @@ def test_roles_can_be_given_to_tasks_alone():
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
 
-def test_flows_touch_the_lake_alone():
-    for statement in statements(FOLDER / "ecs-task.json"):
+def test_flows_touch_the_lake_and_its_databases_alone():
+    *of_lake, of_catalog = statements(FOLDER / "ecs-task.json")
+    for statement in of_lake:
         assert all(action.startswith("s3:") for action in statement["Action"])
         assert all(resource.startswith("arn:aws:s3:::a-bucket") for resource in statement["Resource"])
+    assert all(action.startswith("glue:") for action in of_catalog["Action"])
+    glue = "arn:aws:glue:a-region:a-account:"
+    assert of_catalog["Resource"] == [
+        f"{glue}catalog",
+        f"{glue}database/a-catalog_prefix*",
+        f"{glue}table/a-catalog_prefix*/*",
+    ]

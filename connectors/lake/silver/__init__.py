@@ -5,6 +5,7 @@
 
 __all__ = [
     "baseline",
+    "description",
     "history",
     "merge",
     "merge_on_read",

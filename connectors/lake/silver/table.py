@@ -135,8 +135,9 @@ class SilverTable:
         """Marks columns with their PostgreSQL type: an append of rows that say otherwise would fail."""
         described = {field.name: field.metadata for field in self.schema if field.metadata}
         for field in stored:
-            if field.name in described and field.metadata != described[field.name]:
-                metadata = {key.decode(): value.decode() for key, value in described[field.name].items()}
+            wanted = described.get(field.name, {})
+            if not wanted.items() <= (field.metadata or {}).items():
+                metadata = {key.decode(): value.decode() for key, value in wanted.items()}
                 progress = with_progress(self.progress.as_transactions())
                 with committing(self.table):
                     self.table.alter.set_column_metadata(field.name, metadata, commit_properties=progress)
