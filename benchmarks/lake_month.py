@@ -100,13 +100,12 @@ def live(settings: Settings, days: int, maintained: bool) -> Iterator[State]:
                 for table in ("bronze", str(TABLE)):
                     maintain_table(settings, table, dry_run=False)
                 bronze.reload()
+        append(bronze, ROWS + day * DAY * UPDATES * 1000, events([0], op="u", lsn=101 + day * DAY))
+        yield look(settings, day, drain_ms=1000 * spent / DAY)
         age(layout)
         if maintained:
             for uri in (layout.bronze, layout.silver(TABLE)):
                 vacuum(uri, hours=0, dry_run=False)
-            bronze.reload()
-        append(bronze, ROWS + day * DAY * UPDATES * 1000, events([0], op="u", lsn=101 + day * DAY))
-        yield look(settings, day, drain_ms=1000 * spent / DAY)
         bronze.reload()
 
 

@@ -7,7 +7,7 @@ Read once at the edge (a command, a flow) and passed down as values.
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -27,6 +27,11 @@ _UNUSABLE_IN_ROOT = frozenset("[]*?%#")
 
 def _home() -> Path:
     return Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
+
+
+def _patterns(value: object) -> object:
+    """Cuts a text at its commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class _Group(BaseModel):
@@ -90,12 +95,7 @@ class CdcSettings(_Group):
     slice_rows: int = Field(1_000_000, ge=1, description="Approximate change events folded in one merge.")
     slice_bytes: int = Field(64 * 2**20, ge=1, description="Approximate bytes of bronze files folded in one merge.")
 
-    @field_validator("tables", mode="before")
-    @classmethod
-    def _split_patterns(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    _split_patterns = field_validator("tables", mode="before")(_patterns)
 
 
 class LakeSettings(_Group):
@@ -124,6 +124,23 @@ class CatalogSettings(_Group):
         pattern=r"^[a-z0-9_]*$",
         description="Prefix of the databases, so that several lakes share an account: `staging_`.",
     )
+
+
+class IcebergSettings(_Group):
+    """Iceberg tables that show what the lake's tables do."""
+
+    catalog: Literal["sql", "glue", "rest"] = Field(
+        "sql", description="Where they are registered: a SQL database, the Glue Catalog, or a REST catalogue."
+    )
+    uri: str | None = Field(
+        None, description="Address of the SQL database, by default a file in LAKEHOUSE_HOME, or of the REST catalogue."
+    )
+    token: SecretStr | None = Field(None, description="Token of the REST catalogue.")
+    tables: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Tables that drains mirror, as comma-separated patterns: `public.*,shop_s3.*`."
+    )
+
+    _split_patterns = field_validator("tables", mode="before")(_patterns)
 
 
 class MaintenanceSettings(_Group):
@@ -266,6 +283,7 @@ class Settings(BaseSettings):
     cdc: CdcSettings = Field(default_factory=CdcSettings)
     lake: LakeSettings = Field(default_factory=LakeSettings)
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)
+    iceberg: IcebergSettings = Field(default_factory=IcebergSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     loads: LoadSettings = Field(default_factory=LoadSettings)

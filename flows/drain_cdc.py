@@ -20,7 +20,7 @@ from tasks.cdc import check_contracts, drain_source, exclude_unsupported, merge_
 from tasks.concurrency import source_lock
 from tasks.cost import Meter
 from tasks.events import emit_moved, emit_paused
-from tasks.maintenance import register_tables
+from tasks.maintenance import mirror_all, register_tables
 from tasks.quality import measure_freshness
 from tasks.summaries import summarise_drain
 
@@ -69,6 +69,8 @@ def drain_cdc(through_lsn: Lsn | None = None, only_due: bool = False) -> list[Me
     publish_freshness(source, *measure_freshness(settings))
     if settings.catalog.glue:
         register_tables(settings)
+    if settings.iceberg.tables:
+        mirror_all(settings)
     return ended(report.merged, summarise_drain(report))
 
 

@@ -8,6 +8,7 @@ from tasks.policy import preset_task
 
 if TYPE_CHECKING:
     from connectors.lake.glue import CatalogChange
+    from connectors.lake.iceberg.mirror import MirrorReport
 
 
 @preset_task("find tables to maintain", "connectors.cdc.maintenance:maintained_tables")
@@ -23,3 +24,8 @@ def maintain_table(settings: Settings, table: str, *, dry_run: bool) -> Maintena
 @preset_task("register tables in the Glue Catalog", "connectors.lake.glue:register_tables")
 def register_tables(settings: Settings) -> "list[CatalogChange]":
     """Brings the Glue Catalog in step with the lake."""
+
+
+@preset_task("mirror tables in Iceberg", "connectors.cdc.iceberg:mirror_all")
+def mirror_all(settings: Settings) -> "list[MirrorReport]":
+    """Brings the Iceberg tables that the settings name to the newest versions."""

@@ -6,6 +6,7 @@ __all__ = [
     "drain",
     "drift",
     "exclusion",
+    "iceberg",
     "lost_positions",
     "maintenance",
     "merge",

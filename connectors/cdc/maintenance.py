@@ -11,6 +11,7 @@ from connectors.cdc.retention import purge_silver, trim_bronze
 from connectors.errors import ConfigurationError
 from connectors.lake.commits import reached
 from connectors.lake.contract_log import ContractVersion, latest_versions
+from connectors.lake.iceberg.claims import read_claim
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.load_table import remove_stale_states
 from connectors.lake.load_views import loaded_tables
@@ -57,7 +58,7 @@ def maintain_table(settings: Settings, table: str, *, dry_run: bool = True) -> M
         ConfigurationError: There is no such table.
     """
     began = time.monotonic()
-    maintained_tables(settings, [table])
+    maintained_tables(settings, [table])  # is there such a table?
     steps = _tables(settings)[table](dry_run)
     return MaintenanceReport(table, tuple(steps), time.monotonic() - began)
 
@@ -103,6 +104,8 @@ def _maintain_bronze(settings: Settings, versions: Mapping[TableName, ContractVe
 def _maintain_silver(settings: Settings, version: ContractVersion, dry_run: bool) -> list[Step]:
     layout, wanted, contract = LakeLayout.of(settings), settings.maintenance, version.contract
     uri = layout.silver(contract.table)
+    if _is_of_iceberg(uri):
+        return []
     steps = []
     if wanted.deleted_days is not None and contract.captured:
         before = dt.datetime.now(dt.UTC) - dt.timedelta(days=wanted.deleted_days)
@@ -128,6 +131,8 @@ def _maintain_load(settings: Settings, uri: str, dry_run: bool) -> list[Step]:
 
 
 def _maintain_any(settings: Settings, uri: str, dry_run: bool) -> list[Step]:
+    if _is_of_iceberg(uri):
+        return []
     found = compact(uri, target=_FILE_SIZE, at_least=settings.maintenance.small_files, dry_run=dry_run)
     return [*_some(found), *_clean(settings, uri, dry_run)]
 
@@ -136,6 +141,11 @@ def _clean(settings: Settings, uri: str, dry_run: bool) -> list[Step]:
     wanted = settings.maintenance
     freed = vacuum(uri, hours=wanted.vacuum_hours, dry_run=dry_run)
     return _some(freed, clean_log(uri, days=wanted.log_days, dry_run=dry_run))
+
+
+def _is_of_iceberg(uri: str) -> bool:
+    claim = read_claim(uri)
+    return claim is not None and claim.migrated
 
 
 def _merged_batch(layout: LakeLayout, table: TableName) -> int:

@@ -12,6 +12,7 @@ __all__ = [
     "fresh",
     "glue",
     "gold",
+    "iceberg",
     "layout",
     "load_table",
     "load_views",

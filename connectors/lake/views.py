@@ -181,7 +181,7 @@ def typed_rows(columns: Iterable[tuple[str, str]], files: Sequence[str]) -> str:
 
 def duckdb_columns(table: DeltaTable) -> tuple[tuple[str, str], ...]:
     """Returns the names of all columns of a table with their DuckDB types, in order."""
-    return tuple((field.name, _duckdb_type(table, field.type)) for field in table.schema().fields)
+    return tuple((field.name, duckdb_type(table, field.type)) for field in table.schema().fields)
 
 
 def exact_groups(floats: Iterable[str]) -> str:
@@ -238,7 +238,12 @@ def _pin(
             yield pin_table(name, uri, table, known[-1].contract if known else None)
 
 
-def _duckdb_type(table: DeltaTable, delta_type: object) -> str:
+def duckdb_type(table: DeltaTable, delta_type: object) -> str:
+    """Returns DuckDB's name of the type of a table's column.
+
+    Raises:
+        ContractMismatch: It is one that the lake never writes.
+    """
     known = delta_type.type if isinstance(delta_type, PrimitiveType) else ""
     if known.startswith("decimal("):
         return known.upper()

@@ -14,6 +14,7 @@ from deployments.cli import (
     deploy_commands,
     drain_commands,
     generate_commands,
+    iceberg_commands,
     load_commands,
     maintenance_commands,
     quarantine_commands,
@@ -76,6 +77,7 @@ quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
 maintenance_commands.add_to(app)
 catalog_commands.add_to(app)
+iceberg_commands.add_to(app)
 retention_commands.add_to(app)
 query_commands.add_to(app)
 generate_commands.add_to(app)

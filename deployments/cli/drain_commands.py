@@ -9,6 +9,7 @@ from rich.table import Table
 
 from connectors.cdc.contract_check import Change, ContractCheck
 from connectors.cdc.drain import mark_source
+from connectors.cdc.iceberg import mirror_all
 from connectors.cdc.outcomes import succeeded
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, SyncReport, sync_source
@@ -59,6 +60,8 @@ def drain(
         _show(report, merged)
     if settings.catalog.glue:
         register_tables(settings)
+    if settings.iceberg.tables:
+        mirror_all(settings)
     report.merged()
 
 

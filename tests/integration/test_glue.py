@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 from connectors.aws import aws_client
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.drain import drained_batch
+from connectors.cdc.iceberg import compare, mirror_all
 from connectors.cdc.merge import merge_table
 from connectors.errors import ConfigurationError
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.glue import hive_type, register_tables, sync_catalog
 from connectors.postgres.comments import Comments
 from connectors.postgres.contracts import ColumnContract
-from connectors.settings import AwsSettings, CatalogSettings
+from connectors.settings import AwsSettings, CatalogSettings, IcebergSettings
 from deployments.cli import app
 from tests.events import event
 from tests.s3 import s3_of_its_own
@@ -145,6 +146,23 @@ def test_several_at_once_end_with_the_same(source, glue):
         list(pool.map(lambda _: changes(source, dry_run=False), range(4)))
     assert changes(source, dry_run=False) == []
     assert found(glue, source)
+
+
+def test_iceberg_tables_in_the_same_catalogue_follow(source, glue):
+    changes(source, dry_run=False)
+    wanted = {"iceberg": IcebergSettings(catalog="glue", tables=("public.*",))}
+    settings = source.settings.model_copy(update=wanted)
+    [report] = mirror_all(settings)
+    source.receive(event("c", row(2, "b", "y"), lsn=20, prev=15))
+    merge(source)
+    [again] = mirror_all(settings)
+    assert (report.added, again.added) == (1, 1)
+    counts = compare(settings, "public.t")
+    assert {(count.rows, count.checksum) for count in counts} == {(2, counts[0].checksum)}
+    table = found(glue, source, "t", "silver_iceberg")
+    assert table["Parameters"]["table_type"] == "ICEBERG"
+    # Neither takes the other for its own.
+    assert changes(source, dry_run=False) == []
 
 
 def test_lake_in_a_folder_is_refused(tmp_path):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from deltalake import DeltaTable
 
 from connectors.lake.commits import committing, optimistically
+from connectors.lake.iceberg.claims import read_claim
 from connectors.lake.maintenance.steps import Step
 from connectors.lake.storage import list_files, open_table, storage_errors
 
@@ -20,19 +21,23 @@ def vacuum(uri: str, *, hours: int, dry_run: bool) -> Step | None:
         dry_run: Only say what would be done.
 
     Returns:
-        None: there are none, or there is no such table.
+        None: there are none, there is no such table, or its files are Iceberg's. Those of a version that Iceberg reads
+            stay.
 
     Raises:
         CommitConflict: Other writers won every race.
     """
 
     def attempt() -> Step | None:
-        table = open_table(uri)
-        found = [] if table is None else _vacuum(table, hours, dry_run=True)
-        if table is None or not found:
+        table, claim = open_table(uri), read_claim(uri)
+        if table is None or (claim is not None and claim.migrated):
+            return None
+        versions = [] if claim is None else list(claim.versions)
+        found = _vacuum(table, hours, keep=versions, dry_run=True)
+        if not found:
             return None
         if not dry_run:
-            _vacuum(table, hours, dry_run=False)
+            _vacuum(table, hours, keep=versions, dry_run=False)
         return Step("vacuum", f"no version of the last {hours} h needs them", len(found), 0)
 
     return optimistically(attempt)
@@ -47,22 +52,23 @@ def clean_log(uri: str, *, days: int, dry_run: bool) -> Step | None:
         dry_run: Only say what would be done.
 
     Returns:
-        None: there are none, or there is no such table.
+        None: there are none, there is no such table, or Iceberg reads a version from before.
 
     Raises:
         CommitConflict: Other writers won every race.
     """
 
     def attempt() -> Step | None:
-        table = open_table(uri)
+        table, claim = open_table(uri), read_claim(uri)
         if table is None:
             return None
         entries = list_files(f"{uri}/_delta_log")
         limit = datetime.now(UTC) - timedelta(days=days)
         bases = [e.name for e in entries if e.name.endswith(".checkpoint.parquet") and e.modified_at < limit]
         # All names begin with a version, of as many digits.
-        gone = [e for e in entries if bases and e.name[0].isdigit() and e.name < max(bases).partition(".")[0]]
-        if not gone:
+        base = max(bases).partition(".")[0] if bases else ""
+        gone = [e for e in entries if e.name[0].isdigit() and e.name < base]
+        if not gone or (claim is not None and min(claim.versions) < int(base)):
             return None
         if not dry_run:
             _keep_days(table, days)
@@ -80,7 +86,9 @@ def _keep_days(table: DeltaTable, days: int) -> None:
             table.alter.set_table_properties({_RETENTION: wanted})
 
 
-def _vacuum(table: DeltaTable, hours: int, *, dry_run: bool) -> list[str]:
+def _vacuum(table: DeltaTable, hours: int, *, keep: list[int], dry_run: bool) -> list[str]:
     with committing(table):
         # Full: what a killed writer left is not in the log.
-        return table.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        return table.vacuum(
+            hours, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=keep or None
+        )
