@@ -53,6 +53,9 @@ test-docker: .venv/.synced ## Build the image and run flows in it, where a conta
 test-localstack: .venv/.synced ## Run the tests of loads from S3 against LocalStack, where there is Python 3.13
 	$(BIN)/python -m tests.localstack.run
 
+test-spark: .venv/.synced ## Run the tests of the Spark engine, where there is Java 17
+	$(BIN)/python -m tests.spark.run
+
 torture: .venv/.synced ## Prove that no fault loses or doubles a row (TORTURE_ARGS="--faults 50 --seed 7")
 	$(BIN)/python -m tests.crash.torture $(TORTURE_ARGS)
 
@@ -88,6 +91,8 @@ lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade 
 	$(UV) pip compile --quiet --python-version 3.13 --exclude-newer 2026-03-01T00:00:00Z --generate-hashes \
 		--no-emit-index-url --custom-compile-command "make lock" tests/localstack/requirements.in \
 		-o tests/localstack/requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" tests/spark/requirements.in -o tests/spark/requirements.lock
 
 clean: ## Stop the stack; remove the environment and caches (your data in .lakehouse stays)
 	if test -x $(BIN)/lakehouse; then $(BIN)/lakehouse down || echo "the stack may still run" >&2; fi

@@ -7,6 +7,7 @@ __all__ = [
     "cli",
     "deploy",
     "prefect_yaml",
+    "spark",
     "stack",
     "targets",
     "validate",

@@ -24,7 +24,8 @@ def iceberg_tables(settings: Settings, patterns: Sequence[str]) -> list[str]:
         ConfigurationError: The lake has no such table.
     """
     known = _places(settings)
-    chosen = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    meant = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    chosen = [name for name in meant if open_table(known[name][0]) is not None]
     if not chosen:
         raise ConfigurationError(
             f"no table of the lake is meant by {', '.join(patterns)}",
@@ -94,4 +95,4 @@ def _places(settings: Settings) -> dict[str, tuple[str, tuple[str, str]]]:
     for source, name in loaded_tables(layout.root):
         places[f"{source}.{name}"] = (layout.load(source, name), (f"{prefix}{source}{_SUFFIX}", name.lower()))
     places["bronze"] = (layout.bronze, (f"{prefix}bronze{_SUFFIX}", f"{layout.source}_changes"))
-    return {name: place for name, place in places.items() if open_table(place[0]) is not None}
+    return places

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -35,14 +35,7 @@ def maintained_tables(settings: Settings, patterns: Sequence[str] = _ALL) -> lis
     Raises:
         ConfigurationError: The lake has no such table.
     """
-    known = list(_tables(settings))
-    chosen = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    if not chosen:
-        raise ConfigurationError(
-            f"no table of the lake is meant by {', '.join(patterns)}",
-            hint=f"there are {', '.join(known)}" if known else "nothing was ever drained or loaded",
-        )
-    return chosen
+    return _chosen(_tables(settings), patterns)
 
 
 def maintain_table(settings: Settings, table: str, *, dry_run: bool = True) -> MaintenanceReport:
@@ -58,9 +51,20 @@ def maintain_table(settings: Settings, table: str, *, dry_run: bool = True) -> M
         ConfigurationError: There is no such table.
     """
     began = time.monotonic()
-    maintained_tables(settings, [table])  # is there such a table?
-    steps = _tables(settings)[table](dry_run)
+    known = _tables(settings)
+    steps = known[_chosen(known, [table])[0]](dry_run)
     return MaintenanceReport(table, tuple(steps), time.monotonic() - began)
+
+
+def _chosen(known: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    known = list(known)
+    chosen = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if not chosen:
+        raise ConfigurationError(
+            f"no table of the lake is meant by {', '.join(patterns)}",
+            hint=f"there are {', '.join(known)}" if known else "nothing was ever drained or loaded",
+        )
+    return chosen
 
 
 def _tables(settings: Settings) -> dict[str, Callable[[bool], list[Step]]]:

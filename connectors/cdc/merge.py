@@ -1,6 +1,8 @@
 """Merges pending batches from bronze into silver, table by table, in slices of bounded size."""
 
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
@@ -14,13 +16,16 @@ from connectors.lake.contract_log import ContractVersion, registered_versions
 from connectors.lake.epoch_log import SlotEpoch, registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.description import describe
-from connectors.lake.silver.merge import SilverMerge
+from connectors.lake.silver.merge import SilverMerge, SliceReport
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.statistics import misleading_columns
 from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import open_table
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.lake.engines.partitioned import Runner
 
 _MERGE_ATTEMPTS = 5
 
@@ -74,7 +79,12 @@ def open_silver(settings: Settings, table: TableName, *, at: str | None = None) 
 
 
 def merge_table(
-    settings: Settings, table: TableName, *, checked: ContractCheck, into: str | None = None
+    settings: Settings,
+    table: TableName,
+    *,
+    checked: ContractCheck,
+    into: str | None = None,
+    runner: "Runner[Any] | None" = None,
 ) -> MergeReport:
     """Merges into one silver table what bronze holds for it, in slices of bounded size.
 
@@ -83,6 +93,8 @@ def merge_table(
         table: The source table.
         checked: Which tables are paused, and how far the contracts are known to hold.
         into: Address of another table than the source table's own.
+        runner: Where to merge all that is pending at once, in many processes; a table without a key, or one that is
+            being resynced, is merged in this one all the same.
 
     Raises:
         CommitConflict: Other merges of this table won every race.
@@ -107,14 +119,7 @@ def merge_table(
             )
         try:
             up_to_batch = min(bronze.batch, checked.up_to_batch)
-            for report in merge_pending(
-                bronze,
-                merge,
-                partitions=bronze.partitions(topic_name(layout.source, table)),
-                up_to_batch=up_to_batch,
-                rows=settings.cdc.slice_rows,
-                size=settings.cdc.slice_bytes,
-            ):
+            for report in _merges(settings, bronze, merge, up_to_batch=up_to_batch, runner=runner):
                 changes, rejected = changes + report.changes, rejected + report.rejected
             if silver.lacks_columns:
                 silver.adopt_columns()
@@ -129,6 +134,25 @@ def merge_table(
                 raise
             silver.reload()
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
+
+
+def _merges(
+    settings: Settings, bronze: BronzeLog, merge: SilverMerge, *, up_to_batch: int, runner: "Runner[Any] | None"
+) -> Iterator[SliceReport]:
+    """Merges what is pending: slice by slice here, or all at once by a runner."""
+    silver = merge.silver
+    table = silver.contract.table
+    partitions = bronze.partitions(topic_name(silver.layout.source, table))
+    if runner is None or not silver.contract.key or silver.baseline.is_pending or silver.awaits_resync:
+        limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
+        yield from merge_pending(bronze, merge, partitions=partitions, up_to_batch=up_to_batch, **limits)
+        return
+    from connectors.lake.engines.partitioned import merge_partitioned  # noqa: PLC0415 - few runs need it
+
+    files = bronze.files(after_batch=silver.batch, up_to_batch=up_to_batch).get(log_name(table))
+    if files:
+        through = bronze.through if partitions > 1 else None
+        yield merge_partitioned(silver, files, up_to_batch=up_to_batch, through=through, runner=runner)
 
 
 def _low_watermark(version: ContractVersion, slot_epoch: SlotEpoch, bronze: BronzeLog) -> Position:

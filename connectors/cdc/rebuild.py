@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 from deltalake.exceptions import DeltaError
 
@@ -24,6 +25,9 @@ from connectors.lake.storage import delete_table, open_table
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
+if TYPE_CHECKING:
+    from connectors.lake.engines.partitioned import Runner
+
 _ATTEMPTS = 5
 
 
@@ -32,7 +36,9 @@ def rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
     return rebuild_silver(settings, table, checked=check_contracts(settings))
 
 
-def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractCheck) -> RebuildReport:
+def rebuild_silver(
+    settings: Settings, table: TableName, *, checked: ContractCheck, runner: "Runner[Any] | None" = None
+) -> RebuildReport:
     """Rebuilds a silver table from bronze; readers of the old one are not disturbed.
 
     A paused table stays as it is: the contract does not fit its events.
@@ -43,6 +49,7 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
         settings: The source and the lake.
         table: The source table.
         checked: Which tables are paused, and how far the contracts are known to hold.
+        runner: Where to merge in many processes; None: here.
 
     Raises:
         CommitConflict: Merges of this table won every race.
@@ -63,7 +70,7 @@ def rebuild_silver(settings: Settings, table: TableName, *, checked: ContractChe
     for attempt in range(1, _ATTEMPTS + 1):
         # What silver has merged was checked.
         checked = replace(checked, up_to_batch=max(checked.up_to_batch, silver.batch))
-        changes += merge_table(settings, table, checked=checked, into=beside).changes
+        changes += merge_table(settings, table, checked=checked, into=beside, runner=runner).changes
         new = open_silver(settings, table, at=beside)
         _require_rows(new)
         rows, differing = compare_rows(silver.reload(), new)

@@ -49,7 +49,7 @@ class DuckDBEngine:
         values: Sequence[Column] = (),
     ) -> None:
         """Creates a work table of silver's rows of the keys that a query on the work tables selects."""
-        read_stored(work, silver, keys=keys, into=into, values=values)
+        read_stored(work, silver.rows(), keys=keys, into=into, values=values)
 
     def quarantine(self, work: MergeWorkspace, silver: SilverTable, messages: Messages) -> int:
         """Copies the messages in `rejected` from bronze to the quarantine; returns how many are new.

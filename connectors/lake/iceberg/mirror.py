@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _VERSION, _DELTA = "lakehouse.delta-version", "lakehouse.delta-table"
 _PROPERTIES = {
+    # Tried again on top of another run's snapshot, a commit would add files twice.
+    "commit.retry.num-retries": "0",
     # Each commit leaves a file of metadata.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
@@ -201,10 +203,17 @@ def _iceberg_errors(table: str) -> Iterator[None]:
         CommitFailedException,
         NamespaceAlreadyExistsError,
         TableAlreadyExistsError,
+        ValidationException,
     )
 
     # Of two that create a namespace in a SQL catalogue, the second gets the database's own error.
-    lost = (CommitFailedException, NamespaceAlreadyExistsError, TableAlreadyExistsError, IntegrityError)
+    lost = (
+        CommitFailedException,
+        IntegrityError,
+        NamespaceAlreadyExistsError,
+        TableAlreadyExistsError,
+        ValidationException,
+    )
     try:
         yield
     except lost as error:

@@ -9,6 +9,7 @@ __all__ = [
     "history",
     "merge",
     "merge_on_read",
+    "narrow",
     "overwrite",
     "pending",
     "progress",

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from connectors.changes.columns import names
 from connectors.changes.decode import Messages
 from connectors.changes.fold import fold_changes
-from connectors.changes.low_watermark import LowWatermark, drop_below, find_low_watermark
+from connectors.changes.low_watermark import LowWatermark, drop_below
 from connectors.changes.markers import Marker
 from connectors.changes.moment import SourceMoment
-from connectors.changes.order import Position, is_below
+from connectors.changes.order import Position
 from connectors.changes.workspace import MergeWorkspace
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.engines.duckdb import DUCKDB
 from connectors.lake.engines.protocol import MergeEngine
-from connectors.lake.silver.schema import table_paused
+from connectors.lake.silver.narrow import (
+    drop_other_resyncs,
+    hold_back,
+    narrow,
+    require_known_columns,
+    strange_shape,
+)
 from connectors.lake.silver.table import SilverTable
 from connectors.lake.silver.upsert import drop_purged, fold_with_stored
 
@@ -59,7 +65,7 @@ class SilverMerge:
         with self.engine.workspace(self.silver) as work:
             self._read(work, Messages([f.path for f in files], after_batch, up_to_batch))
             work.delete("changes", "_cdc_op IS DISTINCT FROM 'r'")
-            self._require_known_columns(work)
+            require_known_columns(self.silver.contract, strange_shape(work))
             # The merge of the changes sends them to quarantine.
             work.delete("changes", "reason IS NOT NULL")
             fold_changes(work)
@@ -93,13 +99,14 @@ class SilverMerge:
         messages = Messages([f.path for f in files], after_batch, up_to_batch)
         with self.engine.workspace(silver) as work:
             changes = self._read(work, messages)
-            if through is not None:
-                messages = replace(messages, up_to_batch=_hold_back(work, messages, through))
+            if through is not None and (first := hold_back(work, through)) is not None:
+                messages = replace(messages, up_to_batch=first - 1)
             low_watermark = self._find_low_watermark(work)
             if silver.contract.key:
-                drop_purged(work, silver, engine=self.engine)
+                read = partial(self.engine.read_stored, work, silver)
+                drop_purged(work, silver.progress.purged, read_stored=read)
                 pending = self.engine.decoded(work, silver, later)
-                fold_with_stored(work, silver, engine=self.engine, low_watermark=low_watermark, later=pending)
+                fold_with_stored(work, silver.baseline, read_stored=read, low_watermark=low_watermark, later=pending)
             rejected = 0 if self.seen_by is not None else self.engine.quarantine(work, silver, messages)
             failpoint("quarantined")
             self._commit(work, low_watermark, up_to_batch=messages.up_to_batch)
@@ -120,14 +127,9 @@ class SilverMerge:
             self._commit(work, LowWatermark(position), up_to_batch=self.silver.batch)
 
     def _read(self, work: MergeWorkspace, messages: Messages) -> int:
-        """Creates `changes`; returns how many events there are.
-
-        Rows of other resyncs than the baseline's do not count: changes do not wait for them, and they may be newer than
-        the changes that they would be merged among.
-        """
+        """Creates `changes`; returns how many events there are."""
         work.create("changes", self.engine.decoded(work, self.silver, messages))
-        own = f"(_cdc_epoch, _cdc_prev_commit_lsn) = ({names(map(str, self.silver.baseline.position[:2]))})"
-        work.delete("changes", f"is_resync AND _cdc_op = 'r' AND NOT {own}")
+        drop_other_resyncs(work, self.silver.baseline)
         if self.seen_by is not None:
             work.delete("changes", f"_cdc_op IS DISTINCT FROM 'r' AND {self.seen_by.does_not_see('transaction_id')}")
         return work.count("changes")
@@ -135,16 +137,9 @@ class SilverMerge:
     def _find_low_watermark(self, work: MergeWorkspace) -> LowWatermark | None:
         """Moves unreadable messages to `rejected`, drops changes below the low watermark; returns a new one."""
         silver = self.silver
-        found = find_low_watermark(work)
-        # Changes from before the baseline may be of other columns: they are not even to be read.
-        work.delete("changes", is_below("changes", silver.baseline.position))
-        # Before anything is rejected: what a changed table writes may not be readable by the old contract.
-        self._require_known_columns(work)
-        work.create(
-            "rejected",
-            "SELECT topic_id, stream_partition, stream_offset, reason FROM changes WHERE reason IS NOT NULL",
-        )
-        work.delete("changes", "reason IS NOT NULL")
+        narrowed = narrow(work, silver.baseline)
+        require_known_columns(silver.contract, narrowed.strange_shape)
+        found = narrowed.low_watermark
         if silver.awaits_resync:
             work.delete("changes", "_cdc_op = 'r'")
             resync = LowWatermark(silver.baseline.position)
@@ -160,20 +155,3 @@ class SilverMerge:
         progress = silver.progress.advance(up_to_batch, position)
         self.engine.commit(work, silver, low_watermark=low_watermark, progress=progress)
         silver.progress = progress
-
-    def _require_known_columns(self, work: MergeWorkspace) -> None:
-        # What has no position is no change of the table, whatever it looks like.
-        query = "SELECT strange_shape FROM changes WHERE strange_shape IS NOT NULL AND _cdc_epoch IS NOT NULL LIMIT 1"
-        for (shape,) in work.connection.execute(query).fetchall():
-            contract = self.silver.contract
-            unknown = sorted(set(shape) - {c.name for c in contract.columns})
-            raise table_paused(contract, f"events have columns that the contract does not know: {', '.join(unknown)}")
-
-
-def _hold_back(work: MergeWorkspace, messages: Messages, through: Marker) -> int:
-    """Takes out of `changes` what was committed after the marker; returns the last batch without such changes."""
-    # What has no position is on its way to the quarantine, and holds up nothing.
-    later = f"_cdc_epoch IS NOT NULL AND (_cdc_epoch, _cdc_prev_commit_lsn) >= ({through.epoch}, {through.lsn})"
-    [(first,)] = work.connection.execute(f"SELECT min(batch) FROM changes WHERE {later}").fetchall()
-    work.delete("changes", later)
-    return messages.up_to_batch if first is None else int(first) - 1

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from connectors.changes.cdc_columns import POSITION
-from connectors.changes.columns import names
 from connectors.changes.decode import Messages
 from connectors.changes.low_watermark import LowWatermark
 from connectors.changes.markers import Marker
-from connectors.changes.order import is_newer
 from connectors.changes.workspace import MergeWorkspace
 from connectors.lake.bronze import BronzeFile
 from connectors.lake.engines.duckdb import DuckDBEngine
@@ -21,6 +18,7 @@ from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.schema import table_paused
 from connectors.lake.silver.table import SilverTable
+from connectors.lake.silver.upsert import newer_sql
 from connectors.lake.views import Overlay
 
 
@@ -78,17 +76,5 @@ class _Reading(DuckDBEngine):
         self.read_stored(
             work, silver, keys=f"SELECT {columns.keys} FROM folded", into="stored_values", values=columns.toastable
         )
-        values = names(
-            f"if(folded.{c.keep}, stored_values.{c.value}, folded.{c.value}) AS {c.quoted}"
-            if c.toastable
-            else f"folded.{c.value} AS {c.quoted}"
-            for c in columns.all
-        )
-        same = " AND ".join(f"folded.{c.value} = stored_values.{c.value}" for c in columns.key)
-        query = f"""
-SELECT {values}, {names(f"folded.{name}" for name in POSITION)}, folded._cdc_committed_at,
-    now() AS _cdc_merged_at, folded._cdc_op = 'd' AS _cdc_deleted
-FROM folded LEFT JOIN stored_values ON {same}
-WHERE stored_values._cdc_epoch IS NULL OR {is_newer("folded", "stored_values")}
-"""
+        query = newer_sql(columns, values=columns.toastable)
         return work.connection.sql(query).to_arrow_table().select(silver.schema.names).cast(silver.schema)

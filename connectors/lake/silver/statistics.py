@@ -27,10 +27,15 @@ def has_exact_statistics(column: Column) -> bool:
     return column.rule.arrow in _EXACT_TYPES
 
 
-def statistics_properties(columns: Columns) -> dict[str, str]:
-    """Returns the table property that keeps all other statistics out: the key first, then our own, 32 at the most."""
+def statistics_columns(columns: Columns) -> tuple[str, ...]:
+    """Returns the columns that have statistics: the key first, then our own, 32 at the most."""
     key, others = ([c.name for c in found if has_exact_statistics(c)] for found in (columns.key, columns.all))
-    wanted = list(dict.fromkeys((*key, *CDC_COLUMNS, *others)))[:_MOST_COLUMNS]
+    return tuple(dict.fromkeys((*key, *CDC_COLUMNS, *others)))[:_MOST_COLUMNS]
+
+
+def statistics_properties(columns: Columns) -> dict[str, str]:
+    """Returns the table property that keeps all other statistics out."""
+    wanted = statistics_columns(columns)
     # Always quoted: of a list that it can't read, delta-rs takes every column.
     return {_PROPERTY: ",".join(f"`{name.replace('`', '``')}`" for name in wanted)}
 

@@ -10,19 +10,18 @@ from connectors.lake.silver.table import SilverTable
 
 
 def read_stored(
-    work: MergeWorkspace, silver: SilverTable, *, keys: str, into: WorkTable = "stored", values: Sequence[Column] = ()
+    work: MergeWorkspace, rows: str | None, *, keys: str, into: WorkTable = "stored", values: Sequence[Column] = ()
 ) -> None:
     """Creates a work table of silver's rows of some keys: key, position, whether deleted.
 
     Args:
         work: The work tables.
-        silver: The table, at the version that will be committed to.
+        rows: Relation of silver's rows, at the version that will be committed to; None: there are none.
         keys: Query that selects the wanted keys.
         into: The work table to create.
         values: Columns to read besides, named like the work tables' own.
     """
     wanted = (*work.columns.key, *values)
-    rows = silver.rows()
     if rows is not None:
         selected = names((*(f"{c.quoted} AS {c.value}" for c in wanted), *POSITION, "_cdc_deleted"))
         condition = f"({names(c.quoted for c in work.columns.key)}) IN ({keys})"

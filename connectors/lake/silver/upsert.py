@@ -1,7 +1,8 @@
 """Merges the changes of a table with a primary key: silver holds the newest row per key, also soft-deleted ones."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -12,7 +13,7 @@ from connectors.changes.columns import Column, Columns, names
 from connectors.changes.fold import fold_changes
 from connectors.changes.low_watermark import LowWatermark
 from connectors.changes.markers import NO_MARKER
-from connectors.changes.order import is_below, is_newer
+from connectors.changes.order import Position, is_below, is_newer
 from connectors.changes.toast import (
     drop_merged,
     has_kept,
@@ -23,9 +24,9 @@ from connectors.changes.toast import (
     reject_unknown,
     resolve_moves,
 )
-from connectors.changes.workspace import MergeWorkspace
+from connectors.changes.workspace import MergeWorkspace, WorkTable
 from connectors.lake.commits import WRITER, commit_progress, committing, with_progress
-from connectors.lake.engines.protocol import MergeEngine
+from connectors.lake.silver.baseline import Baseline
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.statistics import has_exact_statistics
 from connectors.lake.silver.stored import has_below
@@ -35,19 +36,27 @@ from connectors.postgres.identifiers import quote_literal
 _HAS_IMAGE = "_cdc_has_image"
 
 
-def drop_purged(work: MergeWorkspace, silver: SilverTable, *, engine: MergeEngine) -> None:
-    """Drops late changes of keys whose soft-deleted rows were purged: silver does not have them any more."""
-    keys, purged = work.columns.keys, is_below("changes", silver.progress.purged)
-    if work.count("changes", purged) > 0:
-        engine.read_stored(work, silver, keys=f"SELECT {keys} FROM changes WHERE {purged}")
-        work.delete("changes", f"{purged} AND ({keys}) NOT IN (SELECT ({keys}) FROM stored)")
+class ReadStored(Protocol):
+    """Creates a work table of silver's rows of the keys that a query on the work tables selects."""
+
+    def __call__(self, *, keys: str, into: WorkTable = "stored", values: Sequence[Column] = ()) -> None:
+        """As `MergeEngine.read_stored`, of one table."""
+        ...
+
+
+def drop_purged(work: MergeWorkspace, purged: Position, *, read_stored: ReadStored) -> None:
+    """Drops late changes, below the purge watermark, of keys that silver does not have any more."""
+    keys, late = work.columns.keys, is_below("changes", purged)
+    if work.count("changes", late) > 0:
+        read_stored(keys=f"SELECT {keys} FROM changes WHERE {late}")
+        work.delete("changes", f"{late} AND ({keys}) NOT IN (SELECT ({keys}) FROM stored)")
 
 
 def fold_with_stored(
     work: MergeWorkspace,
-    silver: SilverTable,
+    baseline: Baseline,
     *,
-    engine: MergeEngine,
+    read_stored: ReadStored,
     low_watermark: LowWatermark | None,
     later: str,
 ) -> None:
@@ -55,21 +64,21 @@ def fold_with_stored(
 
     Args:
         work: The work tables.
-        silver: The table.
-        engine: What reads silver.
+        baseline: What the table starts from.
+        read_stored: What reads silver.
         low_watermark: A new low watermark.
         later: Query of the pending changes behind these.
     """
-    columns, baseline = work.columns, silver.baseline
+    columns = work.columns
     if has_kept(work):
         complete_at = baseline.complete_at if baseline.is_resync else NO_MARKER
         open_moves(work, complete_at=complete_at, later=later)
-        engine.read_stored(work, silver, keys=keys_in_need(columns))
+        read_stored(keys=keys_in_need(columns))
         if low_watermark is not None:
             work.delete("stored", is_below("stored", low_watermark.position))
         drop_merged(work)
         if has_moves(work):
-            engine.read_stored(work, silver, keys=old_keys(columns), into="stored_values", values=columns.toastable)
+            read_stored(keys=old_keys(columns), into="stored_values", values=columns.toastable)
             resolve_moves(work)
         reject_unknown(work)
     fold_changes(work)
@@ -94,7 +103,7 @@ def merge_folded(
         if low_watermark is not None:
             below = is_below("t", low_watermark.position)
             merger = merger.when_not_matched_by_source_update(
-                _taken_away(low_watermark), predicate=f"NOT t._cdc_deleted AND {below}"
+                taken_away(low_watermark, moment=_for_delta), predicate=f"NOT t._cdc_deleted AND {below}"
             )
         with committing(table):
             merger.execute()
@@ -127,22 +136,27 @@ def _merger(silver: DeltaTable, rows: pa.Table, *, columns: Columns, progress: M
     )
 
 
-def _taken_away(low_watermark: LowWatermark) -> dict[str, str]:
-    """What a row says that a low watermark took away; its values stay."""
+def taken_away(low_watermark: LowWatermark, *, moment: Callable[[dt.datetime | None], str]) -> dict[str, str]:
+    """Returns what a row says that a low watermark took away; its values stay.
+
+    Args:
+        low_watermark: The low watermark.
+        moment: Writes a moment, or none, in the SQL of the engine.
+    """
     epoch, prev = low_watermark.position[:2]
     values = (
         epoch,
         prev,
         low_watermark.lsn,
         f"'{low_watermark.op}'",
-        _timestamp(low_watermark.at),
-        _timestamp(dt.datetime.now(dt.UTC)),
+        moment(low_watermark.at),
+        moment(dt.datetime.now(dt.UTC)),
         "TRUE",
     )
     return {name: str(value) for name, value in zip(CDC_COLUMNS, values, strict=True)}
 
 
-def _timestamp(moment: dt.datetime | None) -> str:
+def _for_delta(moment: dt.datetime | None) -> str:
     text = "NULL" if moment is None else f"'{moment.astimezone(dt.UTC).isoformat()}'"
     return f"""arrow_cast({text}, 'Timestamp(Microsecond, Some("UTC"))')"""
 
@@ -161,3 +175,30 @@ SELECT {values}, {keeps} has_image AS {_HAS_IMAGE}, {names(POSITION)}, _cdc_comm
     {merged_at}::TIMESTAMPTZ AS _cdc_merged_at, _cdc_op = 'd' AS _cdc_deleted
 FROM folded
 """
+
+
+def newer_sql(columns: Columns, *, values: Sequence[Column]) -> str:
+    """Returns the query of the rows of `folded` that are newer than silver's, as silver has them.
+
+    What a change leaves as it was comes from `stored_values`, silver's rows of the same keys.
+
+    Args:
+        columns: The columns of the table.
+        values: Those that `stored_values` has.
+    """
+    selected = names(f"{_newer_value(c, stored=c in values)} AS {c.quoted}" for c in columns.all)
+    same = " AND ".join(f"folded.{c.value} = stored_values.{c.value}" for c in columns.key)
+    return f"""
+SELECT {selected}, {names(f"folded.{name}" for name in POSITION)}, folded._cdc_committed_at,
+    now() AS _cdc_merged_at, folded._cdc_op = 'd' AS _cdc_deleted
+FROM folded LEFT JOIN stored_values ON {same}
+WHERE stored_values._cdc_epoch IS NULL OR {is_newer("folded", "stored_values")}
+"""
+
+
+def _newer_value(column: Column, *, stored: bool) -> str:
+    if not stored or column.is_key:
+        return f"folded.{column.value}"
+    # A delete without an image leaves what silver has.
+    kept = "NOT folded.has_image" if not column.toastable else f"(NOT folded.has_image OR folded.{column.keep})"
+    return f"if({kept} AND stored_values._cdc_epoch IS NOT NULL, stored_values.{column.value}, folded.{column.value})"
