@@ -87,6 +87,7 @@ def ensure_table(
     *,
     partition_by: Sequence[str] = (),
     configuration: Mapping[str, str | None] | None = None,
+    description: str | None = None,
 ) -> DeltaTable:
     """Opens a Delta table, created empty if there is none.
 
@@ -102,7 +103,9 @@ def ensure_table(
                 schema,
                 mode="error",
                 partition_by=list(partition_by),
+                description=description,
                 configuration=dict(configuration or {}),
+                raise_if_key_not_exists=False,
                 storage_options=storage_options(uri),
                 # Who comes second must not create it once more, on top of the first.
                 commit_properties=CommitProperties(max_commit_retries=0),

@@ -4,19 +4,22 @@ import uuid
 
 import pytest
 
+from connectors.aws import aws_client
 from connectors.cdc.registration import register_source
 from connectors.lake.reader import query_lake
 from connectors.postgres.connection import connect
 from connectors.quality.reconcile import reconcile_source
+from connectors.settings import AwsSettings
 from connectors.synthetic import TABLES, fill_shop, hard_cases
 from tests.lake import drain
-from tests.s3 import local_s3
+from tests.s3 import s3_of_its_own
 
 
 @pytest.fixture
-def on_s3(settings):
-    with local_s3() as bucket:
-        lake = settings.lake.model_copy(update={"root": f"{bucket}/{uuid.uuid4().hex}"})
+def on_s3(settings, tmp_path):
+    with s3_of_its_own(tmp_path):
+        aws_client(AwsSettings(), "s3").create_bucket(Bucket="lake")
+        lake = settings.lake.model_copy(update={"root": f"s3://lake/{uuid.uuid4().hex}"})
         yield settings.model_copy(update={"lake": lake})
 
 

@@ -3,19 +3,13 @@
 In properties and comments of the Delta table, which Spark, Trino and catalogues show.
 """
 
-import json
-
 import pyarrow as pa
 
 from connectors.lake.commits import committing
+from connectors.lake.silver.schema import meaning_of, table_properties
 from connectors.lake.silver.table import SilverTable
 from connectors.postgres.comments import Comments
 
-_CURRENT = "One row per key. Rows with _cdc_deleted are gone at the source: read WHERE NOT _cdc_deleted."
-_HISTORY = (
-    "Every image of every row: the source table has no key. A row is there sum(_cdc_weight) times, "
-    "grouped by its columns."
-)
 _COMMENT = "comment"
 
 
@@ -26,16 +20,13 @@ def describe(silver: SilverTable, comments: Comments) -> None:
         CommitConflict: Another writer committed first.
     """
     table, contract = silver.table, silver.contract
-    meaning = _CURRENT if contract.key else _HISTORY
+    meaning = meaning_of(contract)
     description = f"{comments.table.strip()}\n{meaning}" if comments.table else meaning
     if table.metadata().description != description:
         with committing(table):
             table.alter.set_table_description(description)
-    properties = {
-        "lakehouse.source": silver.layout.source,
-        "lakehouse.table": str(contract.table),
-        "lakehouse.key": json.dumps(list(contract.key)),
-    }
+    properties = table_properties(silver.layout.source, contract)
+    # Of a table that an earlier release made, or whose key changed.
     if not properties.items() <= table.metadata().configuration.items():
         with committing(table):
             table.alter.set_table_properties(properties, raise_if_not_exists=False)

@@ -1,5 +1,6 @@
 """The schema of a silver table, and the error of a paused one."""
 
+import json
 import shlex
 
 import pyarrow as pa
@@ -9,11 +10,31 @@ from connectors.changes.columns import Columns
 from connectors.errors import TablePaused
 from connectors.postgres.contracts import TableContract
 
+_CURRENT = "One row per key. Rows with _cdc_deleted are gone at the source: read WHERE NOT _cdc_deleted."
+_HISTORY = (
+    "Every image of every row: the source table has no key. A row is there sum(_cdc_weight) times, "
+    "grouped by its columns."
+)
+
 
 def silver_schema(contract: TableContract, columns: Columns) -> pa.Schema:
     """Returns silver's schema of a table: its columns, marked with their PostgreSQL type, then our own."""
     fields = [pa.field(c.name, c.rule.arrow, metadata={"pg_type": c.contract.type_name}) for c in columns.all]
     return pa.schema([*fields, *CDC_FIELDS, *(() if contract.key else HISTORY_FIELDS)])
+
+
+def meaning_of(contract: TableContract) -> str:
+    """Returns what the rows of a silver table mean, for whoever finds it."""
+    return _CURRENT if contract.key else _HISTORY
+
+
+def table_properties(source: str, contract: TableContract) -> dict[str, str]:
+    """Returns what a silver table says of itself in properties: the source, its table there, and its key."""
+    return {
+        "lakehouse.source": source,
+        "lakehouse.table": str(contract.table),
+        "lakehouse.key": json.dumps(list(contract.key)),
+    }
 
 
 def resync_command(contract: TableContract) -> str:

@@ -13,7 +13,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.baseline import FIRST_EVENT, Baseline
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.progress import SilverProgress
-from connectors.lake.silver.schema import silver_schema, table_paused
+from connectors.lake.silver.schema import meaning_of, silver_schema, table_paused, table_properties
 from connectors.lake.silver.statistics import adopt_statistics, statistics_properties
 from connectors.lake.storage import data_files, ensure_table
 from connectors.lake.views import duckdb_columns, typed_rows
@@ -68,8 +68,9 @@ class SilverTable:
         return self._read(self._newest())
 
     def _newest(self) -> DeltaTable:
-        configuration = _CONFIGURATION | statistics_properties(self.columns)
-        return ensure_table(self.uri, self.schema, configuration=configuration)
+        described = table_properties(self.layout.source, self.contract)
+        configuration = _CONFIGURATION | statistics_properties(self.columns) | described
+        return ensure_table(self.uri, self.schema, configuration=configuration, description=meaning_of(self.contract))
 
     def _read(self, table: DeltaTable) -> Self:
         self.table: DeltaTable = table
