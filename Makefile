@@ -92,7 +92,8 @@ lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade 
 		--no-emit-index-url --custom-compile-command "make lock" tests/localstack/requirements.in \
 		-o tests/localstack/requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" tests/spark/requirements.in -o tests/spark/requirements.lock
+		--custom-compile-command "make lock" tests/spark/requirements.in \
+		-o tests/spark/requirements.lock
 
 clean: ## Stop the stack; remove the environment and caches (your data in .lakehouse stays)
 	if test -x $(BIN)/lakehouse; then $(BIN)/lakehouse down || echo "the stack may still run" >&2; fi
