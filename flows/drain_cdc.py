@@ -67,9 +67,9 @@ def drain_cdc(through_lsn: Lsn | None = None, only_due: bool = False) -> list[Me
     emit_moved(source, report.moved())
     publish_drain(report, meter.read())
     publish_freshness(source, *measure_freshness(settings))
-    if settings.catalog.glue:
+    if report.outcomes and settings.catalog.glue:
         register_tables(settings)
-    if settings.iceberg.tables:
+    if report.outcomes and settings.iceberg.tables:
         mirror_all(settings)
     return ended(report.merged, summarise_drain(report))
 

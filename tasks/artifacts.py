@@ -109,7 +109,8 @@ def render_freshness(source: str, states: Sequence[TableState], lag: SourceLag, 
         rows.append((str(state.table), f"{state.rows:,}", newest, age, f"{state.version}"))
     legend = (
         "**age when measured**: age of the newest change that the table shows. A table that nobody writes to grows old "
-        "and is still up to date: the replication lag above says whether changes wait. Every drain renews this page."
+        "and is still up to date: the replication lag above says whether changes wait. Changes that wait for a merge "
+        "count, as the views show them; **rows** are those of the last merge. Every drain renews this page."
     )
     parts = [
         f"## Freshness of `{source}`",

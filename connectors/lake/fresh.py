@@ -7,6 +7,7 @@ it is about to get a column, or a merge is far behind.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from deltalake import DeltaTable
 
@@ -21,9 +22,9 @@ from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.merge_on_read import read_overlay
 from connectors.lake.silver.progress import BATCH
 from connectors.lake.silver.table import SilverTable
-from connectors.lake.storage import open_table
+from connectors.lake.storage import open_table, scratch_connection
 from connectors.lake.views import Overlay, SilverSnapshot, pin_table
-from connectors.postgres.identifiers import TableName
+from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.settings import CdcSettings, Settings
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,36 @@ def pin_fresh(
             found = replace(found, overlay=pending.overlay(newest_version(known), table))
         pinned.append(found)
     return SilverSnapshot(tuple(pinned))
+
+
+def newest_pending(settings: Settings) -> dict[TableName, datetime]:
+    """Returns when the newest pending change that readers see was committed, by table, without folding any."""
+    layout = LakeLayout.of(settings)
+    checked = read_checked(layout)
+    if checked is None:
+        return {}
+    logged, found = BronzeLog(layout).files(up_to_batch=checked.up_to_batch), {}
+    for name in contract_versions(layout):
+        table = None if name in checked.paused or log_name(name) not in logged else open_table(layout.silver(name))
+        merged = 0 if table is None else reached(table, BATCH) or 0
+        for file in logged.get(log_name(name), ()) if table is not None else ():
+            if file.last_batch > merged:
+                found[file.path] = name
+    if not found:
+        return {}
+    files = ", ".join(map(quote_literal, found))
+    moment = "try_cast(coalesce(body ->> '$.source.ts_ms', body ->> '$.payload.source.ts_ms') AS BIGINT)"
+    query = f"""
+SELECT filename, max(make_timestamptz({moment} * 1000)) FROM (
+    SELECT filename, try_cast(try(decode(value)) AS JSON) AS body
+    FROM read_parquet([{files}], hive_partitioning = false, filename = true)
+) GROUP BY filename"""
+    newest: dict[TableName, datetime] = {}
+    with scratch_connection(layout.root) as connection:
+        for path, at in connection.execute(query).fetchall():
+            if at is not None:
+                newest[found[path]] = max(at, newest.get(found[path], at))
+    return newest
 
 
 @dataclass(frozen=True)

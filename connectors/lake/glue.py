@@ -136,25 +136,30 @@ class _Glue:
             if there is None and not self._dry_run:
                 self._create_database(database)
             for entry in entries:
-                yield from self._bring(entry)
+                yield from self._bring(entry, (there or {}).get(entry.name))
             for name, table in sorted((there or {}).items()):
                 if (database, name) not in wanted and self._is_ours(table):
                     yield CatalogChange(f"{database}.{name}", "remove", "the lake has no such table any more")
                     self._remove(database, name)
 
-    def _bring(self, entry: _Entry) -> Iterator[CatalogChange]:
+    def _bring(self, entry: _Entry, found: Mapping[str, Any] | None) -> Iterator[CatalogChange]:
+        looked = [found]
+
+        def attempt() -> CatalogChange | None:
+            # Another run may have been faster: then it is looked at again.
+            return self._try_to_bring(entry, looked.pop() if looked else self._table(entry))
+
         retrying = Retrying(
             retry=retry_if_exception_type(CommitConflict),
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random(0, 0.5),
             reraise=True,
         )
-        change = retrying(self._try_to_bring, entry)
+        change = retrying(attempt)
         if change is not None:
             yield change
 
-    def _try_to_bring(self, entry: _Entry) -> CatalogChange | None:
-        found = self._table(entry)
+    def _try_to_bring(self, entry: _Entry, found: Mapping[str, Any] | None) -> CatalogChange | None:
         if found is None:
             self._write("create_table", DatabaseName=entry.database, TableInput=entry.definition)
             return CatalogChange(entry.full_name, "create", f"{len(_columns(entry.definition))} columns")

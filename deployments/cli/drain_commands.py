@@ -58,9 +58,9 @@ def drain(
         data.print_json(json.dumps(result))
     else:
         _show(report, merged)
-    if settings.catalog.glue:
+    if report.outcomes and settings.catalog.glue:
         register_tables(settings)
-    if settings.iceberg.tables:
+    if report.outcomes and settings.iceberg.tables:
         mirror_all(settings)
     report.merged()
 

@@ -57,15 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     # A record is a chunk of many rows.
     builder = SparkSession.builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
-    session = builder.appName("lakehouse merge").getOrCreate()
+    runner = SparkRunner(builder.appName("lakehouse merge").getOrCreate())
     try:
-        for report in merge_tables(load_settings(), options.tables, SparkRunner(session)):
+        for report in merge_tables(load_settings(), options.tables, runner):
             sys.stdout.write(json.dumps({**asdict(report), "table": str(report.table)}) + "\n")
     except LakehouseError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     finally:
-        session.stop()
+        runner.stop()
     return 0
 
 

@@ -1,6 +1,7 @@
 """Readers see what is pending, as far as a merge might go, and write nothing."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -128,9 +129,20 @@ def test_table_that_was_never_merged_is_not_created(tmp_path, monkeypatch):
     assert not Path(source.layout.silver(TABLE)).exists()
 
 
-def test_freshness_counts_what_readers_see(source):
+def test_freshness_is_that_of_the_newest_change_that_readers_see(source):
     [state] = read_states(source.settings)
-    assert (state.rows, state.newest_change is None) == (2, False)
+    before = state.newest_change
+    source.receive(event("c", row(4, "d", "w"), lsn=60, prev=55, ts_ms=1_800_000_000_000))
+    source.receive((b"{}", b"{broken", [("lakehouse.epoch", b"1")]), (b"{}", None, []))
+    assert read_states(source.settings)[0].newest_change == before
+    check(source)
+    newest = datetime.fromtimestamp(1_800_000_000, UTC)
+    assert read_states(source.settings)[0].newest_change == newest
+    check(source, TABLE)
+    assert read_states(source.settings)[0].newest_change == before
+    check(source)
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
+    assert read_states(source.settings)[0].newest_change == newest
 
 
 def test_gold_is_behind_when_more_is_pending_than_it_was_built_from(source):

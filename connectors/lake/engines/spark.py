@@ -28,6 +28,10 @@ class SparkRunner:
     def __init__(self, session: "SparkSession") -> None:
         self._session = session
 
+    def stop(self) -> None:
+        """Ends Spark."""
+        self._session.stop()
+
     def spread(self, payloads: Iterable[bytes]) -> "DataFrame":
         """Makes chunks of payloads, numbered from 0, a task for each."""
         chunks = [(number, bytearray(payload)) for number, payload in enumerate(payloads)]
