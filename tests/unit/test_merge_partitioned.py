@@ -1,6 +1,7 @@
 """A merge in many processes leaves the rows that one in a single process does."""
 
 import uuid
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -35,6 +36,7 @@ from tests.unit.test_merge import (
     test_value_nobody_knows_goes_to_quarantine_not_to_silver,
     test_value_of_a_deleted_row_never_fills_the_row_that_came_after_it,
 )
+from tests.unit.test_merge_keys import EXACT, KEYS, TYPES, change, contract_of
 from tests.unit.test_rebuild import TABLE, Source
 
 __all__ = [
@@ -108,6 +110,26 @@ def test_files_hold_ranges_of_keys_with_their_statistics(lake):
     Lake._merge(lake, 10**6)
     assert (7, "new", "y") in lake.rows()
     assert len(lake.rows()) == 199
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_keys_of_all_kinds_find_their_rows_again(tmp_path, kind):
+    """Also by a merge in one process, which prunes files by the statistics that the workers wrote."""
+    keys, seen = KEYS[kind], "* EXCLUDE (_cdc_merged_at)"
+    one, cut = Lake(f"{tmp_path}/one", contract_of(kind)), PartitionedLake(f"{tmp_path}/cut", contract_of(kind))
+    for some in (one, cut):
+        change(some, keys[::2], lsn=100, op="c")
+        change(some, keys[1::2], lsn=200, op="c")
+        change(some, keys[:2], lsn=300, op="u")
+    assert repr(cut.current(seen)) == repr(one.current(seen))
+    for some in (one, cut):
+        some._merge = partial(Lake._merge, some)
+        change(some, keys, lsn=400, op="u")
+    assert repr(cut.current(seen)) == repr(one.current(seen))
+    for end in ("min", "max"):
+        found = [[f[f"{end}.k"] for f in files(some) if f.get(f"{end}.k") is not None] for some in (one, cut)]
+        assert bool(found[0]) == bool(found[1])
+        assert kind in EXACT or not any(found)
 
 
 def test_of_two_engines_at_once_one_wins(lake):

@@ -10,7 +10,8 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -304,13 +305,17 @@ def _write(plan: Plan, rows: pa.Table) -> dict[str, Any]:
         found = pc.min_max(column)
         for end, into in (("min", "minValues"), ("max", "maxValues")):
             value = found[end].as_py()
-            if value is not None:
-                stats[into][name] = _in_log(value)
-    return {"path": path, "size": len(data), "stats": json.dumps(stats)}
+            if (logged := _in_log(value)) is not None:
+                stats[into][name] = logged
+    # As it is: of characters that are escaped in pairs, delta-rs reads others, and would prune by them.
+    return {"path": path, "size": len(data), "stats": json.dumps(stats, ensure_ascii=False)}
 
 
 def _in_log(value: Any) -> Any:
-    """A minimum or maximum as Delta's log has it."""
+    """A minimum or maximum as Delta's log has it; None: it can't have it."""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    if isinstance(value, Decimal):
+        number = float(value)  # of 15 digits at the most, so it is exact
+        return None if "e" in repr(number) else number
     return value.isoformat() if isinstance(value, date) else value
