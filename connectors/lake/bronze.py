@@ -16,7 +16,7 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from connectors.changes.decode import Messages
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
-from connectors.lake.commits import commit_progress, committing, reached, with_progress
+from connectors.lake.commits import LIVELY, commit_progress, committing, reached, with_progress
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.storage import data_files, ensure_table, scratch_connection
 from connectors.postgres.identifiers import TableName, quote_literal
@@ -42,7 +42,7 @@ _REOPEN_AFTER = 50
 WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
 """How its files are written: in groups of rows that can be skipped by their batch."""
 
-_CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", "delta.checkpointInterval": "50"}
+_CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", **LIVELY}
 
 
 @dataclass(frozen=True)

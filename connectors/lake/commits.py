@@ -21,6 +21,12 @@ Result = TypeVar("Result")
 WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 """How every table of the lake is written."""
 
+REMOVALS = "delta.deletedFileRetentionDuration"
+"""Property: so long checkpoints remember which files were removed, each of which makes opening the table slower."""
+
+LIVELY: dict[str, str | None] = {"delta.checkpointInterval": "50", REMOVALS: "interval 24 hours"}
+"""Properties of tables that are written to every minute."""
+
 _ATTEMPTS = 10
 _COMMIT_NUMBER = "lakehouse.commit"
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 import time
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.unit.test_rebuild import TABLE, Source
 DAY = dt.date(2026, 11, 1)
 AT = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 # Of what is older than 30 days, delta-rs cleans the log by itself.
+THIRTY_HOURS = 30 * 3600 * 1000
 LONG_AGO = time.time() - 5 * 24 * 3600
 
 
@@ -238,6 +240,28 @@ def test_vacuum_takes_what_is_old_and_replaced_and_what_killed_writers_left(sour
     assert (orphan.exists(), young.exists()) == (False, True)
     assert vacuum(uri, hours=24, dry_run=False) is None
     assert source.rows() == rows
+
+
+def test_file_that_was_replaced_lately_stays_although_a_checkpoint_forgot_it(source):
+    """Vacuum takes a file that no log names for an orphan, by the file's own age."""
+    source.live(2)
+    uri = source.layout.silver(TABLE)
+    pinned = [file["path"] for file in data_files(uri, open_table(uri))]
+    age(uri, pattern="*.parquet")
+    Path(uri, "part-killed.parquet").write_bytes(b"x")
+    os.utime(Path(uri, "part-killed.parquet"), (LONG_AGO, LONG_AGO))
+    open_table(uri).optimize.z_order(["id"])
+    *_, replaced = sorted(Path(uri, "_delta_log").glob("*.json"))
+    removed = re.compile(r'"deletionTimestamp":(\d+)')
+    replaced.write_text(
+        removed.sub(lambda found: f'"deletionTimestamp":{int(found[1]) - THIRTY_HOURS}', replaced.read_text())
+    )
+    vacuum(uri, hours=100, dry_run=False)
+    open_table(uri).create_checkpoint()
+    for entry in Path(uri, "_delta_log").glob("*.json"):
+        entry.unlink()
+    assert vacuum(uri, hours=100, dry_run=False) is None
+    assert all(Path(path).exists() for path in pinned)
 
 
 def test_reader_of_an_older_version_reads_on(source):

@@ -36,7 +36,7 @@ from tests.unit.test_merge import (
     test_value_nobody_knows_goes_to_quarantine_not_to_silver,
     test_value_of_a_deleted_row_never_fills_the_row_that_came_after_it,
 )
-from tests.unit.test_merge_keys import EXACT, KEYS, TYPES, change, contract_of
+from tests.unit.test_merge_keys import EXACT, KEYS, change, contract_of
 from tests.unit.test_rebuild import TABLE, Source
 
 __all__ = [
@@ -112,7 +112,7 @@ def test_files_hold_ranges_of_keys_with_their_statistics(lake):
     assert len(lake.rows()) == 199
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", ["numeric(15,8)", "numeric(20,0)", "float8", "text", "bytea", "date", "timestamptz"])
 def test_keys_of_all_kinds_find_their_rows_again(tmp_path, kind):
     """Also by a merge in one process, which prunes files by the statistics that the workers wrote."""
     keys, seen = KEYS[kind], "* EXCLUDE (_cdc_merged_at)"

@@ -1,15 +1,18 @@
 """Files that no version of a table needs any more, and entries of its log from before a checkpoint."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from deltalake import DeltaTable
 
-from connectors.lake.commits import committing, optimistically
+from connectors.lake.commits import REMOVALS, committing, optimistically
 from connectors.lake.iceberg.claims import read_claim
 from connectors.lake.maintenance.steps import Step
 from connectors.lake.storage import list_files, open_table, storage_errors
 
 _RETENTION = "delta.logRetentionDuration"
+_HOURS = re.compile(r"interval (\d+) hours")
+_BY_DEFAULT_HOURS = 7 * 24
 
 
 def vacuum(uri: str, *, hours: int, dry_run: bool) -> Step | None:
@@ -37,6 +40,7 @@ def vacuum(uri: str, *, hours: int, dry_run: bool) -> Step | None:
         if not found:
             return None
         if not dry_run:
+            _remember_removals(table, hours)
             _vacuum(table, hours, keep=versions, dry_run=False)
         return Step("vacuum", f"no version of the last {hours} h needs them", len(found), 0)
 
@@ -77,6 +81,14 @@ def clean_log(uri: str, *, days: int, dry_run: bool) -> Step | None:
         return Step("log", f"entries of the log are older than {days} days", len(gone), sum(e.size for e in gone))
 
     return optimistically(attempt)
+
+
+def _remember_removals(table: DeltaTable, hours: int) -> None:
+    """Makes checkpoints remember as long as that which files were removed: vacuum takes an older file for an orphan."""
+    known = _HOURS.fullmatch(table.metadata().configuration.get(REMOVALS) or "")
+    if hours > (int(known[1]) if known else _BY_DEFAULT_HOURS):
+        with committing(table):
+            table.alter.set_table_properties({REMOVALS: f"interval {hours} hours"})
 
 
 def _keep_days(table: DeltaTable, days: int) -> None:

@@ -8,7 +8,7 @@ from deltalake import DeltaTable, Schema
 
 from connectors.changes.columns import Columns, columns_of, names
 from connectors.changes.order import BEGINNING
-from connectors.lake.commits import committing, with_progress
+from connectors.lake.commits import LIVELY, committing, with_progress
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.baseline import FIRST_EVENT, Baseline
 from connectors.lake.silver.overwrite import overwrite_rows
@@ -23,7 +23,7 @@ from connectors.postgres.identifiers import quote_identifier
 FILE_SIZE = 8 * 2**20
 """Bytes that merges give a file: small ones keep one wide merge from turning the table into two files."""
 
-_CONFIGURATION = {"delta.targetFileSize": str(FILE_SIZE), "delta.checkpointInterval": "50"}
+_CONFIGURATION = {"delta.targetFileSize": str(FILE_SIZE), **LIVELY}
 
 
 class SilverTable:
