@@ -17,7 +17,7 @@ export HOME := $(CURDIR)/.boot/home
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down compose-up compose-down test test-docker test-localstack test-fast test-long torture lint format docs lock clean
+.PHONY: help demo up down compose-up compose-down test test-docker test-localstack test-spark test-fast test-long torture lint format docs lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile

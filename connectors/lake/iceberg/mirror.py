@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from connectors.errors import CommitConflict, ConfigurationError
 from connectors.failpoints import failpoint
@@ -92,7 +92,8 @@ def _follow(settings: Settings, table: str, uri: str, identifier: tuple[str, str
     name = ".".join(identifier)
 
     def attempt() -> MirrorReport:
-        catalog = open_catalog(settings)
+        with _iceberg_errors(name):
+            catalog = open_catalog(settings)
         claim = read_claim(uri)
         if claim is not None and claim.migrated:
             raise ConfigurationError(
@@ -206,11 +207,12 @@ def _iceberg_errors(table: str) -> Iterator[None]:
         ValidationException,
     )
 
-    # Of two that create a namespace in a SQL catalogue, the second gets the database's own error.
+    # Of two that create a SQL catalogue, or a namespace in it, the second gets the database's own error.
     lost = (
         CommitFailedException,
         IntegrityError,
         NamespaceAlreadyExistsError,
+        OperationalError,
         TableAlreadyExistsError,
         ValidationException,
     )
