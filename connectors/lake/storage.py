@@ -299,7 +299,7 @@ def _is_of_storage(error: Exception) -> bool:
 
 def _storage_error(where: str, error: Exception) -> LakehouseError:
     text = str(error)
-    if _REFUSALS.search(text):
+    if isinstance(error, PermissionError) or _REFUSALS.search(text):
         return ConfigurationError(
             f"{where}: the storage refuses: {_gist(text)}",
             hint="check that the bucket or folder exists, that AWS_REGION is its region, "
