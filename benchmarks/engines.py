@@ -9,7 +9,6 @@ A table of ROWS rows, a tenth of them updated at random. Spark runs in local mod
 
 import json
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from silver_hour import ROWS, TABLE, append, events, fill, settings_of
 
 from connectors.cdc.contract_check import ContractCheck
@@ -59,17 +59,14 @@ def measure(home: str, engine: str) -> None:
     """Merges with one engine, in this process."""
     settings = settings_of(Path(home), merge_seconds=0)
     runner = runner_of(engine)
-    began, before = time.monotonic(), cpu()
+    began, (before, _) = time.monotonic(), usage()
     report = merge_table(settings, TABLE, checked=ContractCheck(10**9), runner=runner)
-    seconds = time.monotonic() - began
+    seconds, (after, peak) = time.monotonic() - began, usage()
     if isinstance(runner, SparkRunner):
-        runner.stop()  # only of children that have ended the CPU time is known
-    used = cpu() - before
+        runner.stop()
     with query_lake(settings, "SELECT count(*), count(*) FILTER (_cdc_lsn = 100) FROM silver.item") as result:
         assert result.fetchall() == [(ROWS, ROWS // 10)]
-    # Of children, Spark's workers among them, and of this process.
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"seconds": seconds, "cpu": used, "peak": peak * 1024, "changes": report.changes}))
+    print(json.dumps({"seconds": seconds, "cpu": after - before, "peak": peak, "changes": report.changes}))
 
 
 def runner_of(engine: str) -> Any:
@@ -90,9 +87,16 @@ def runner_of(engine: str) -> Any:
     return SparkRunner(session)
 
 
-def cpu() -> float:
-    """CPU seconds of this process and of its children that have ended."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+def usage() -> tuple[float, int]:
+    """CPU seconds and the sum of the peaks of memory of this process and all that it started, Spark's too."""
+    this = psutil.Process()
+    cpu, peak = 0.0, 0
+    for process in (this, *this.children(recursive=True)):
+        times = process.cpu_times()
+        cpu += times.user + times.system + times.children_user + times.children_system
+        status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        peak += sum(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    return cpu, peak
 
 
 if __name__ == "__main__":
