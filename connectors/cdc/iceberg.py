@@ -1,14 +1,13 @@
 """The lake's tables in Iceberg, by the names that people know them by."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from connectors.cdc.outcomes import one_by_one, require_all
 from connectors.errors import ConfigurationError
 from connectors.lake.contract_log import latest_versions
 from connectors.lake.iceberg.compare import Count, compare_readers
 from connectors.lake.iceberg.mirror import MirrorReport, migrate_table, mirror_table
-from connectors.lake.layout import LakeLayout, view_name
+from connectors.lake.layout import LakeLayout, select_names, view_name
 from connectors.lake.load_views import loaded_tables
 from connectors.lake.storage import open_table
 from connectors.loads.registry import declared_table
@@ -23,15 +22,8 @@ def iceberg_tables(settings: Settings, patterns: Sequence[str]) -> list[str]:
     Raises:
         ConfigurationError: The lake has no such table.
     """
-    known = _places(settings)
-    meant = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    chosen = [name for name in meant if open_table(known[name][0]) is not None]
-    if not chosen:
-        raise ConfigurationError(
-            f"no table of the lake is meant by {', '.join(patterns)}",
-            hint=f"there are {', '.join(known)}" if known else "nothing was ever drained or loaded",
-        )
-    return chosen
+    known = {name: uri for name, (uri, _) in _places(settings).items()}
+    return [name for name in select_names(known, patterns) if open_table(known[name]) is not None]
 
 
 def mirror(settings: Settings, table: str) -> MirrorReport:

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from connectors.cdc.reports import MaintenanceReport
@@ -12,7 +11,7 @@ from connectors.errors import ConfigurationError
 from connectors.lake.commits import reached
 from connectors.lake.contract_log import ContractVersion, latest_versions
 from connectors.lake.iceberg.claims import read_claim
-from connectors.lake.layout import LakeLayout, log_name
+from connectors.lake.layout import LakeLayout, log_name, no_such_table, select_names
 from connectors.lake.load_table import remove_stale_states
 from connectors.lake.load_views import loaded_tables
 from connectors.lake.maintenance.bronze_files import compact_bronze
@@ -35,7 +34,7 @@ def maintained_tables(settings: Settings, patterns: Sequence[str] = _ALL) -> lis
     Raises:
         ConfigurationError: The lake has no such table.
     """
-    return _chosen(_tables(settings), patterns)
+    return select_names(_tables(settings), patterns)
 
 
 def maintain_table(settings: Settings, table: str, *, dry_run: bool = True) -> MaintenanceReport:
@@ -52,19 +51,10 @@ def maintain_table(settings: Settings, table: str, *, dry_run: bool = True) -> M
     """
     began = time.monotonic()
     known = _tables(settings)
-    steps = known[_chosen(known, [table])[0]](dry_run)
+    if table not in known:
+        raise no_such_table(known, [table])
+    steps = known[table](dry_run)
     return MaintenanceReport(table, tuple(steps), time.monotonic() - began)
-
-
-def _chosen(known: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    known = list(known)
-    chosen = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    if not chosen:
-        raise ConfigurationError(
-            f"no table of the lake is meant by {', '.join(patterns)}",
-            hint=f"there are {', '.join(known)}" if known else "nothing was ever drained or loaded",
-        )
-    return chosen
 
 
 def _tables(settings: Settings) -> dict[str, Callable[[bool], list[Step]]]:
@@ -110,6 +100,12 @@ def _maintain_silver(settings: Settings, version: ContractVersion, dry_run: bool
     uri = layout.silver(contract.table)
     if _is_of_iceberg(uri):
         return []
+    columns = wanted.sort_by.get(str(contract.table), contract.key)
+    if unknown := set(columns) - {column.name for column in contract.columns}:
+        raise ConfigurationError(
+            f"{contract.table} has no column {', '.join(sorted(unknown))}",
+            hint="correct LAKEHOUSE_MAINTENANCE__SORT_BY",
+        )
     steps = []
     if wanted.deleted_days is not None and contract.captured:
         before = dt.datetime.now(dt.UTC) - dt.timedelta(days=wanted.deleted_days)
@@ -117,12 +113,6 @@ def _maintain_silver(settings: Settings, version: ContractVersion, dry_run: bool
         if found.purged:
             steps.append(Step("purge", f"deleted before {before:%Y-%m-%d}", found.purged, 0))
     steps += _some(compact(uri, target=FILE_SIZE, at_least=wanted.small_files, dry_run=dry_run))
-    columns = wanted.sort_by.get(str(contract.table), contract.key)
-    if unknown := set(columns) - {column.name for column in contract.columns}:
-        raise ConfigurationError(
-            f"{contract.table} has no column {', '.join(sorted(unknown))}",
-            hint="correct LAKEHOUSE_MAINTENANCE__SORT_BY",
-        )
     if columns:
         steps += _some(sort(uri, columns, target=FILE_SIZE, dry_run=dry_run))
     return [*steps, *_clean(settings, uri, dry_run)]

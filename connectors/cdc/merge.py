@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
@@ -13,6 +13,7 @@ from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, TerminalError
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import ContractVersion, registered_versions
+from connectors.lake.engines.partitioned import Runner, merge_partitioned
 from connectors.lake.epoch_log import SlotEpoch, registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.silver.description import describe
@@ -23,9 +24,6 @@ from connectors.lake.silver.table import SilverTable
 from connectors.lake.storage import open_table
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
-
-if TYPE_CHECKING:
-    from connectors.lake.engines.partitioned import Runner
 
 _MERGE_ATTEMPTS = 5
 
@@ -84,7 +82,7 @@ def merge_table(
     *,
     checked: ContractCheck,
     into: str | None = None,
-    runner: "Runner[Any] | None" = None,
+    runner: Runner[Any] | None = None,
 ) -> MergeReport:
     """Merges into one silver table what bronze holds for it, in slices of bounded size.
 
@@ -137,7 +135,7 @@ def merge_table(
 
 
 def _merges(
-    settings: Settings, bronze: BronzeLog, merge: SilverMerge, *, up_to_batch: int, runner: "Runner[Any] | None"
+    settings: Settings, bronze: BronzeLog, merge: SilverMerge, *, up_to_batch: int, runner: Runner[Any] | None
 ) -> Iterator[SliceReport]:
     """Merges what is pending: slice by slice here, or all at once by a runner."""
     silver = merge.silver
@@ -147,8 +145,6 @@ def _merges(
         limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
         yield from merge_pending(bronze, merge, partitions=partitions, up_to_batch=up_to_batch, **limits)
         return
-    from connectors.lake.engines.partitioned import merge_partitioned  # noqa: PLC0415 - few runs need it
-
     files = bronze.files(after_batch=silver.batch, up_to_batch=up_to_batch).get(log_name(table))
     if files:
         through = bronze.through if partitions > 1 else None

@@ -2,10 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Self
 from urllib.parse import quote
 
+from connectors.errors import ConfigurationError
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
@@ -122,6 +125,28 @@ class LakeLayout:
     def snapshot(self, table: TableName) -> str:
         """What a silver table was when bronze was trimmed: a rebuild begins with it."""
         return f"{self.root}/silver/{self.source}~snapshot/{folder(table.schema)}/{folder(table.name)}"
+
+
+def select_names(known: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """Returns the names of the lake's tables that patterns with `*` and `?` mean, in the order they came.
+
+    Raises:
+        ConfigurationError: None is meant.
+    """
+    names = list(known)
+    chosen = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if not chosen:
+        raise no_such_table(names, patterns)
+    return chosen
+
+
+def no_such_table(known: Iterable[str], patterns: Sequence[str]) -> ConfigurationError:
+    """The error of a table that the lake does not have."""
+    there = ", ".join(known)
+    return ConfigurationError(
+        f"no table of the lake is meant by {', '.join(patterns)}",
+        hint=f"there are {there}" if there else "nothing was ever drained or loaded",
+    )
 
 
 def _in_folder(value: str) -> str:

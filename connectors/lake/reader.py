@@ -39,7 +39,7 @@ def open_reader(settings: Settings, *, sql: str | None = None) -> Iterator[duckd
 
     def is_named(table: TableName) -> bool:
         name = view_name(table)
-        return text is None or name.casefold() in text or name != quote_identifier(name).strip('"')
+        return text is None or name.casefold() in text or '"' in name
 
     with duckdb_connection(settings.lake.root) as connection:
         register_views(connection, pin_fresh(settings, folded=is_named))

@@ -30,12 +30,7 @@ def folders(uri: str) -> list[str]:
     Raises:
         OSError: S3 refused, or did not answer.
     """
-    files = LakeFiles()
-    try:
-        found = files.ls(uri, detail=True) if files.exists(uri) else []
-    except S3_RETRYABLE_ERRORS as error:
-        raise OSError(str(error)) from error
-    return sorted(entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "directory")
+    return sorted(_name(entry) for entry in _listed(uri) if entry["type"] == "directory")
 
 
 def files(uri: str) -> list[tuple[str, int, datetime]]:
@@ -44,13 +39,19 @@ def files(uri: str) -> list[tuple[str, int, datetime]]:
     Raises:
         OSError: S3 refused, or did not answer.
     """
+    return [(_name(o), o["size"], o["LastModified"]) for o in _listed(uri) if o["type"] == "file"]
+
+
+def _listed(uri: str) -> list[dict[str, Any]]:
     lake = LakeFiles()
     try:
-        found = lake.ls(uri, detail=True) if lake.exists(uri) else []
+        return list(lake.ls(uri, detail=True)) if lake.exists(uri) else []
     except S3_RETRYABLE_ERRORS as error:
         raise OSError(str(error)) from error
-    objects = (entry for entry in found if entry["type"] == "file")
-    return [(o["name"].rpartition("/")[2], o["size"], o["LastModified"]) for o in objects]
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return str(entry["name"].rpartition("/")[2])
 
 
 def remove(uri: str) -> None:

@@ -139,7 +139,8 @@ def write_file(uri: str, content: bytes) -> None:
             return
         path = Path(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        # What a kill leaves of it, vacuum takes for an orphan: no dot in front.
+        new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         try:
             with new.open("wb") as file:
                 file.write(content)

@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from connectors.lake.glue import CatalogChange, sync_catalog
 from connectors.settings import load_settings
 from deployments.cli.console import data, progress, talk
+
+if TYPE_CHECKING:
+    from connectors.lake.glue import CatalogChange
 
 PANEL = "Upkeep"
 
@@ -33,6 +35,8 @@ def sync(
 
     Example: lakehouse catalog sync --dry-run
     """
+    from connectors.lake.glue import sync_catalog  # noqa: PLC0415 - boto3 would slow every command down
+
     with progress("Comparing the Glue Catalog with the lake"):
         changes = sync_catalog(load_settings(), dry_run=dry_run)
     if as_json:
@@ -45,7 +49,7 @@ def sync(
         raise typer.Exit(1)
 
 
-def _show(changes: list[CatalogChange], *, dry_run: bool) -> None:
+def _show(changes: "list[CatalogChange]", *, dry_run: bool) -> None:
     shown = Table("table", "change", "what is new", box=None, pad_edge=False)
     for change in changes:
         shown.add_row(change.table, change.change, change.why)

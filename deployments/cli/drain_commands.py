@@ -9,11 +9,9 @@ from rich.table import Table
 
 from connectors.cdc.contract_check import Change, ContractCheck
 from connectors.cdc.drain import mark_source
-from connectors.cdc.iceberg import mirror_all
 from connectors.cdc.outcomes import succeeded
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, SyncReport, sync_source
-from connectors.lake.glue import register_tables
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, progress, talk
@@ -41,7 +39,7 @@ def drain(
     """Drain new row changes into the lake: all to bronze, then table by table to silver.
 
     Idempotent: it resumes from the positions in the lake, also if two run at once.
-    The same as the Prefect deployment `drain-cdc/drain-local`, without Prefect.
+    With --due the same as the Prefect deployment `drain-cdc/drain-local`, without Prefect.
 
     Example: lakehouse drain
     """
@@ -58,11 +56,21 @@ def drain(
         data.print_json(json.dumps(result))
     else:
         _show(report, merged)
-    if report.outcomes and settings.catalog.glue:
-        register_tables(settings)
-    if report.outcomes and settings.iceberg.tables:
-        mirror_all(settings)
+    if report.outcomes:
+        _show_to_others(settings)
     report.merged()
+
+
+def _show_to_others(settings: Settings) -> None:
+    """Brings catalogue and mirrors in step, where that is wanted."""
+    if settings.catalog.glue:
+        from connectors.lake.glue import register_tables  # noqa: PLC0415 - boto3 would slow every command down
+
+        register_tables(settings)
+    if settings.iceberg.tables:
+        from connectors.cdc.iceberg import mirror_all  # noqa: PLC0415 - likewise, dlt and SQLAlchemy
+
+        mirror_all(settings)
 
 
 def drain_once(settings: Settings, *, through_now: bool, only_due: bool = False) -> SyncReport:

@@ -3,18 +3,19 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from connectors.cdc.iceberg import compare, iceberg_tables, migrate, mirror
 from connectors.cdc.outcomes import one_by_one, require_all, succeeded
 from connectors.errors import TerminalError
-from connectors.lake.iceberg.compare import Count
-from connectors.lake.iceberg.mirror import MirrorReport
 from connectors.settings import Settings, load_settings
 from deployments.cli.console import data, progress, talk
+
+if TYPE_CHECKING:
+    from connectors.lake.iceberg.compare import Count
+    from connectors.lake.iceberg.mirror import MirrorReport
 
 PANEL = "Upkeep"
 
@@ -41,6 +42,8 @@ def mirror_tables(tables: Tables, as_json: AsJson = False) -> None:
 
     Example: lakehouse iceberg mirror 'public.*'
     """
+    from connectors.cdc.iceberg import mirror  # noqa: PLC0415 - dlt and SQLAlchemy would slow every command down
+
     _bring(mirror, tables, doing="Mirroring", done="mirrored", as_json=as_json)
 
 
@@ -55,6 +58,8 @@ def migrate_tables(
 
     Example: lakehouse iceberg migrate public.old_orders --yes
     """
+    from connectors.cdc.iceberg import iceberg_tables, migrate  # noqa: PLC0415 - dlt and SQLAlchemy would slow every command down
+
     if yes:
         _bring(migrate, tables, doing="Migrating", done="migrated", as_json=as_json)
         return
@@ -70,6 +75,8 @@ def compare_tables(tables: Tables, as_json: AsJson = False) -> None:
 
     Example: lakehouse iceberg compare 'public.*'
     """
+    from connectors.cdc.iceberg import compare, iceberg_tables  # noqa: PLC0415 - dlt and SQLAlchemy would slow every command down
+
     settings = load_settings()
     counts = {table: compare(settings, table) for table in iceberg_tables(settings, tables)}
     if as_json:
@@ -80,11 +87,13 @@ def compare_tables(tables: Tables, as_json: AsJson = False) -> None:
 
 
 def _bring(
-    work: Callable[[Settings, str], MirrorReport], tables: list[str], *, doing: str, done: str, as_json: bool
+    work: "Callable[[Settings, str], MirrorReport]", tables: list[str], *, doing: str, done: str, as_json: bool
 ) -> None:
+    from connectors.cdc.iceberg import compare, iceberg_tables  # noqa: PLC0415 - dlt and SQLAlchemy would slow every command down
+
     settings = load_settings()
 
-    def one(table: str) -> MirrorReport:
+    def one(table: str) -> "MirrorReport":
         with progress(f"{doing} {table}"):
             return work(settings, table)
 
@@ -104,7 +113,7 @@ def _bring(
     require_all(outcomes, done=done)
 
 
-def _show_counts(counts: dict[str, list[Count]]) -> None:
+def _show_counts(counts: "dict[str, list[Count]]") -> None:
     shown = Table("table", "reader", "rows", "checksum", box=None, pad_edge=False)
     for table, found in counts.items():
         for count in found:
@@ -112,7 +121,7 @@ def _show_counts(counts: dict[str, list[Count]]) -> None:
     data.print(shown)
 
 
-def _require_equal(counts: dict[str, list[Count]]) -> None:
+def _require_equal(counts: "dict[str, list[Count]]") -> None:
     differing = [table for table, found in counts.items() if len({(c.rows, c.checksum) for c in found}) > 1]
     if differing:
         raise TerminalError(

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("tables", nargs="+", help="tables as `schema.table`, with * and ?")
     options = parser.parse_args(argv)
-    from pyspark.sql import SparkSession  # type: ignore[import-not-found] # noqa: PLC0415 - where the job runs
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - where the job runs
 
     # A record is a chunk of many rows.
     builder = SparkSession.builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", "1")

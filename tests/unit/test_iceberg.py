@@ -64,6 +64,18 @@ def rows(source, columns=("id", "name", "big")):
     return sorted((tuple(r[c] for c in columns) for r in scan.to_arrow_batch_reader().read_all().to_pylist()), key=repr)
 
 
+def run_killed(source, home, point, what):
+    """Mirrors or migrates in a process that dies at a failpoint."""
+    code = f"""
+from connectors.cdc.iceberg import {what}
+from connectors.settings import CdcSettings, LakeSettings, Settings
+{what}(Settings(lake=LakeSettings(root={source.settings.lake.root!r}), cdc=CdcSettings(source="s")), "public.t")
+"""
+    environment = {**os.environ, VARIABLE: point, "LAKEHOUSE_HOME": str(home)}
+    killed = subprocess.run([sys.executable, "-c", code], check=False, env=environment, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+
+
 def agree(found):
     return len({(count.rows, count.checksum) for count in found}) == 1
 
@@ -181,14 +193,7 @@ def test_log_keeps_the_version_that_the_mirror_reads(source):
 def test_killed_anywhere_it_is_run_again(source, point, tmp_path):
     mirror(source.settings, "public.t")
     change(source, row(2, "b", "y"))
-    code = f"""
-from connectors.cdc.iceberg import mirror
-from connectors.settings import CdcSettings, LakeSettings, Settings
-mirror(Settings(lake=LakeSettings(root={source.settings.lake.root!r}), cdc=CdcSettings(source="s")), "public.t")
-"""
-    environment = {**os.environ, VARIABLE: point, "LAKEHOUSE_HOME": str(tmp_path)}
-    killed = subprocess.run([sys.executable, "-c", code], check=False, env=environment, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    run_killed(source, tmp_path, point, "mirror")
     vacuum(source.layout.silver(TABLE), hours=0, dry_run=False)
     assert (1, "a", "x") in rows(source)
     mirror(source.settings, "public.t")
@@ -225,6 +230,18 @@ def test_migrated_table_is_icebergs(source):
     assert rows(source) == before
     with pytest.raises(ConfigurationError, match=r"was migrated to silver_iceberg\.t: Iceberg is its own writer"):
         mirror(source.settings, "public.t")
+
+
+@pytest.mark.parametrize("point", ["iceberg-claimed", "iceberg-committed"])
+def test_migration_that_was_killed_is_run_again(source, point, tmp_path):
+    record_contracts(source.layout, [source.contract.model_copy(update={"captured": False})], 5)
+    run_killed(source, tmp_path, point, "migrate")
+    uri = source.layout.silver(TABLE)
+    DeltaTable(uri).optimize.z_order(["id"])
+    vacuum(uri, hours=0, dry_run=False)
+    assert migrate(source.settings, "public.t").owner == "Iceberg"
+    assert rows(source) == [(1, "a", "x")]
+    assert read_claim(uri).migrated
 
 
 def test_table_of_another_lake_is_left_alone(source, tmp_path):

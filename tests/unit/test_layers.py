@@ -54,3 +54,10 @@ def test_connectors_work_without_prefect() -> None:
 def test_folder_does_not_shadow_a_package(folder: str) -> None:
     # As a package it would hide the library of the same name from everything run in the checkout.
     assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_commands_start_without_what_few_of_them_need() -> None:
+    few = ["boto3", "dlt", "pyiceberg", "sqlalchemy"]
+    code = f"import sys, deployments.cli; print([name for name in {few} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

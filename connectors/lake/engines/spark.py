@@ -12,7 +12,7 @@ import pyarrow as pa
 from connectors.lake.engines.workers import Chunk
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession  # type: ignore[import-not-found] # not in this environment
+    from pyspark.sql import DataFrame, SparkSession
 
 _SCHEMA = "number int, payload binary"
 _ARROW = pa.schema([("number", pa.int32()), ("payload", pa.binary())])

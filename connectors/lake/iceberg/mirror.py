@@ -108,14 +108,16 @@ def _follow(settings: Settings, table: str, uri: str, identifier: tuple[str, str
         reached = int(target.properties.get(_VERSION, -1))
         version = delta.version()
         held = tuple(sorted({*(claim.versions if claim else ()), *([reached] if reached >= 0 else []), version}))
-        write_claim(uri, Claim(name, held, migrated=migrate))
+        write_claim(uri, Claim(name, held))
         failpoint("iceberg-claimed")
         added, removed = (0, 0) if reached == version else _commit(target, delta, uri)
         failpoint("iceberg-committed")
         if not migrate:
             # Before their files are vacuumed, no snapshot may name them any more.
             _expire(target, hours=settings.maintenance.vacuum_hours)
-            write_claim(uri, Claim(name, (version,)))
+        # Another run may have gone further meanwhile.
+        shown = int(target.refresh().properties[_VERSION])
+        write_claim(uri, Claim(name, (shown,), migrated=migrate))
         owner = "Iceberg" if migrate else "Delta"
         return MirrorReport(table, name, version, added, removed, owner, time.monotonic() - began)
 
