@@ -17,7 +17,7 @@ export HOME := $(CURDIR)/.boot/home
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down compose-up compose-down test test-docker test-localstack test-spark test-fast test-long torture lint format docs lock clean
+.PHONY: help demo up down compose-up compose-down test test-docker test-localstack test-spark spark-job test-fast test-long torture lint format docs lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ test-localstack: .venv/.synced ## Run the tests of loads from S3 against LocalSt
 test-spark: .venv/.synced ## Run the tests of the Spark engine, where there is Java 17
 	$(BIN)/python -m tests.spark.run
 
+spark-job: .venv/.synced ## Pack what the Spark job needs into .boot/spark-job (docs/spark.md)
+	$(BIN)/python -m deployments.spark.package .boot/spark-job --uv $(UV) $(SPARK_ARGS)
+
 torture: .venv/.synced ## Prove that no fault loses or doubles a row (TORTURE_ARGS="--faults 50 --seed 7")
 	$(BIN)/python -m tests.crash.torture $(TORTURE_ARGS)
 
@@ -91,6 +94,9 @@ lock: $(UV) ## Renew requirements.lock from pyproject.toml (LOCK_ARGS=--upgrade 
 	$(UV) pip compile --quiet --python-version 3.13 --exclude-newer 2026-03-01T00:00:00Z --generate-hashes \
 		--no-emit-index-url --custom-compile-command "make lock" tests/localstack/requirements.in \
 		-o tests/localstack/requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" -c requirements.lock deployments/spark/requirements.in \
+		-o deployments/spark/requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" tests/spark/requirements.in \
 		-o tests/spark/requirements.lock

@@ -166,6 +166,29 @@ class MaintenanceSettings(_Group):
     )
 
 
+class SparkSettings(_Group):
+    """The Spark job that merges tables which outgrow one machine, on EMR Serverless."""
+
+    tables: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Tables that the job merges, and scheduled drains do not, as comma-separated patterns."
+    )
+    above_rows: int | None = Field(
+        None, ge=1, description="It merges all tables that have more rows, too; unset: only those that `tables` name."
+    )
+    application_id: str | None = Field(None, description="EMR Serverless application that runs the job.")
+    role_arn: str | None = Field(None, description="Role that the job has there.")
+    code: str | None = Field(
+        None, pattern=r"^s3://[^/]+.*[^/]$", description="Where `make spark-job` was copied to, `s3://bucket/spark`."
+    )
+    python: str = Field("python3.11", description="Python 3.11 of the application's image.")
+    log_uri: str | None = Field(
+        None, pattern=r"^s3://", description="Where the job's logs go, `s3://bucket/logs`; unset: EMR alone keeps them."
+    )
+    timeout_minutes: int = Field(720, ge=5, description="The job is stopped after so long.")
+
+    _split_patterns = field_validator("tables", mode="before")(_patterns)
+
+
 class BackfillSettings(_Group):
     """Backfills of a range of a target."""
 
@@ -285,6 +308,7 @@ class Settings(BaseSettings):
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)
     iceberg: IcebergSettings = Field(default_factory=IcebergSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
+    spark: SparkSettings = Field(default_factory=SparkSettings)
     backfill: BackfillSettings = Field(default_factory=BackfillSettings)
     loads: LoadSettings = Field(default_factory=LoadSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)

@@ -7,6 +7,7 @@ from flows.drain_cdc import drain_cdc
 from flows.lakehouse import lakehouse
 from flows.load_batch import load_batch
 from flows.maintain_lake import maintain_lake
+from flows.merge_on_spark import merge_on_spark
 from flows.rebuild_silver import rebuild_silver
 from flows.reconcile_tables import reconcile_tables
 from flows.replay_quarantine import replay_quarantine
@@ -20,6 +21,7 @@ __all__ = [
     "lakehouse",
     "load_batch",
     "maintain_lake",
+    "merge_on_spark",
     "rebuild_silver",
     "reconcile_tables",
     "replay_quarantine",

@@ -18,6 +18,8 @@ __all__ = [
     "policy",
     "progress",
     "quality",
+    "spark",
+    "spark_artifacts",
     "summaries",
     "words",
 ]

@@ -33,7 +33,7 @@ PRESET: dict[str, Any] = {
 """Options of every task."""
 
 
-def preset_task(run_name: str, connector: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+def preset_task(run_name: str, connector: str | None = None, **others: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Makes a task of a function, with the preset.
 
     Args:
@@ -41,11 +41,12 @@ def preset_task(run_name: str, connector: str | None = None) -> Callable[[Callab
         connector: What a run calls instead of the function, which then is a signature only, as `package.module:name`.
             Only the run imports it: listing or deploying flows needs no connector, and importing them takes as long as
             importing Prefect.
+        **others: Options in place of those of the preset, with a reason at the task.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
         called = function if connector is None else _calling(connector, function)
-        return Task(called, task_run_name=run_name, **PRESET)
+        return Task(called, task_run_name=run_name, **(PRESET | others))
 
     return decorate
 

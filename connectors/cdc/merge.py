@@ -50,7 +50,8 @@ def pending_tables(settings: Settings) -> list[PendingTable]:
             waits = unmerged and not lags and not silver.awaits_resync
             since = min(f.written_at for f in unmerged) if waits else None
             newest = max((f.last_batch for f in unmerged), default=0)
-            pending.append(PendingTable(table, sum(f.rows for f in unmerged), silver.count(), since, newest))
+            changes, keyed = sum(f.rows for f in unmerged), bool(version.contract.key)
+            pending.append(PendingTable(table, changes, silver.count(), since, newest, keyed))
     return pending
 
 

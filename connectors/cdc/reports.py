@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from connectors.emr.runs import JobRun
 from connectors.lake.maintenance.steps import Step
 from connectors.postgres.identifiers import TableName
 
@@ -121,3 +122,18 @@ class MaintenanceReport:
     table: str
     steps: tuple[Step, ...]
     seconds: float
+
+
+@dataclass(frozen=True)
+class SparkReport:
+    """What a job on Spark did.
+
+    Attributes:
+        tables: The source tables whose silver it brought up to date, or rebuilt.
+        job: The job.
+        logs: Where the log of its driver stays; None: EMR alone has it, for 30 days.
+    """
+
+    tables: tuple[TableName, ...]
+    job: JobRun
+    logs: str | None

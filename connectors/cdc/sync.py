@@ -104,7 +104,8 @@ def sync_source(
     Args:
         settings: The source, the stream and the lake.
         through_lsn: LSN of a marker: go on until everything committed before it is merged.
-        only_due: Merge only where it is worth what it writes, or changes have waited long enough; see `cadence`.
+        only_due: Merge only where it is worth what it writes, or changes have waited long enough, and leave tables to
+            the Spark job that are its; see `cadence`.
         steps: Other steps than the plain functions.
 
     Raises:
@@ -123,7 +124,7 @@ def sync_source(
         again = steps.check(settings)
         checked = replace(again, followed={**checked.followed, **again.followed})
     pending, now = steps.find_pending(settings), datetime.now(UTC)
-    waiting = [p for p in pending if only_due and not p.is_due(settings.cdc, now)]
+    waiting = [p for p in pending if only_due and (p.is_for_spark(settings.spark) or not p.is_due(settings.cdc, now))]
     due = [p.table for p in pending if p not in waiting]
     outcomes = one_by_one(due, lambda table: steps.merge(settings, table, checked=checked))
     # A paused table is reported even if it has no pending changes.

@@ -23,6 +23,7 @@ from deployments.cli import (
     repair_commands,
     retention_commands,
     source_commands,
+    spark_commands,
     stack_commands,
 )
 from deployments.cli.console import data, print_error
@@ -76,6 +77,7 @@ repair_commands.add_to(app)
 quarantine_commands.add_to(app)
 backfill_commands.add_to(app)
 maintenance_commands.add_to(app)
+spark_commands.add_to(app)
 catalog_commands.add_to(app)
 iceberg_commands.add_to(app)
 retention_commands.add_to(app)

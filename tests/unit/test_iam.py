@@ -22,7 +22,14 @@ def statements(path):
 
 
 def test_there_is_a_role_for_each_part():
-    assert [path.stem for path in POLICIES] == ["ecs-execution", "ecs-task", "ecs-trust", "ecs-worker"]
+    assert [path.stem for path in POLICIES] == [
+        "ecs-execution",
+        "ecs-task",
+        "ecs-trust",
+        "ecs-worker",
+        "spark-job",
+        "spark-trust",
+    ]
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
@@ -40,8 +47,23 @@ def test_roles_can_be_given_to_tasks_alone():
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
 
-def test_flows_touch_the_lake_and_its_databases_alone():
-    *of_lake, of_catalog = statements(FOLDER / "ecs-task.json")
+def test_flows_give_the_job_on_spark_its_role_alone():
+    [passing] = [s for s in statements(FOLDER / "ecs-task.json") if "iam:PassRole" in s["Action"]]
+    assert passing["Resource"] == ["a-spark_role_arn"]
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}}
+
+
+def test_job_on_spark_reads_and_writes_the_lake_and_leaves_its_code_alone():
+    *of_lake, code, logs = statements(FOLDER / "spark-job.json")
+    assert of_lake == statements(FOLDER / "ecs-task.json")[:2]
+    assert (code["Action"], code["Resource"]) == (["s3:GetObject"], ["arn:aws:s3:::a-code_bucket/a-code_prefix/*"])
+    assert (logs["Action"], logs["Resource"]) == (["s3:PutObject"], ["arn:aws:s3:::a-log_bucket/*"])
+
+
+def test_flows_touch_the_lake_its_databases_and_its_spark_jobs_alone():
+    *of_lake, of_catalog, of_spark, _ = statements(FOLDER / "ecs-task.json")
+    application = "arn:aws:emr-serverless:a-region:a-account:/applications/a-spark_application"
+    assert of_spark["Resource"] == [application, f"{application}/jobruns/*"]
     for statement in of_lake:
         assert all(action.startswith("s3:") for action in statement["Action"])
         assert all(resource.startswith("arn:aws:s3:::a-bucket") for resource in statement["Resource"])

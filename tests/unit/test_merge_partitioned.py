@@ -14,7 +14,7 @@ from connectors.lake.checked import Checked, record_checked
 from connectors.lake.engines.local import LocalRunner
 from connectors.lake.engines.partitioned import merge_partitioned
 from connectors.lake.storage import data_files, open_table
-from deployments.spark.merge_job import merge_tables
+from deployments.spark.merge_job import work_on_tables
 from tests.events import event
 from tests.lake import as_recorded
 from tests.model.changing import ChangingKeyedSource
@@ -172,15 +172,15 @@ def test_job_merges_what_the_last_drain_checked(tmp_path, monkeypatch):
     source = Source(str(tmp_path / "lake"), KEYED)
     source.receive(event("c", row(1, "a", "x"), lsn=10, prev=5))
     with pytest.raises(ConfigurationError, match="no drain has checked the contracts yet"):
-        merge_tables(source.settings, ["public.*"], LocalRunner())
+        work_on_tables(source.settings, ["public.*"], LocalRunner())
     record_checked(source.layout, Checked(1))
     source.receive(event("c", row(2, "b", "y"), lsn=20, prev=15))
-    [report] = merge_tables(source.settings, ["public.*"], LocalRunner())
+    [report] = work_on_tables(source.settings, ["public.*"], LocalRunner())
     assert (report.batch, report.changes) == (1, 1)
     record_checked(source.layout, Checked(2, frozenset([TABLE])))
-    assert merge_tables(source.settings, ["public.*"], LocalRunner()) == []
+    assert work_on_tables(source.settings, ["public.*"], LocalRunner()) == []
     record_checked(source.layout, Checked(2))
-    merge_tables(source.settings, ["public.*"], LocalRunner())
+    work_on_tables(source.settings, ["public.*"], LocalRunner())
     assert source.rows() == [(1, "a", "x"), (2, "b", "y")]
     rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings), runner=LocalRunner())
     assert source.rows() == [(1, "a", "x"), (2, "b", "y")]

@@ -1,0 +1,3 @@
+"""Jobs on EMR Serverless."""
+
+__all__ = ["runs", "service"]
