@@ -12,7 +12,7 @@ from connectors.errors import ConfigurationError
 from connectors.settings import AwsSettings, SparkSettings
 
 _SERVICE = "emr-serverless"
-_LOOK_SECONDS = 10.0
+_FIRST_LOOK_SECONDS, _LOOK_SECONDS = 1.0, 10.0
 
 
 class JobService:
@@ -131,7 +131,7 @@ def follow(service: JobService, job: str, *, say: Callable[[JobRun], None]) -> J
     Raises:
         ServiceUnavailable: EMR did not answer.
     """
-    state = None
+    state, pause = None, _FIRST_LOOK_SECONDS
     try:
         while True:
             run = service.look(job)
@@ -140,7 +140,8 @@ def follow(service: JobService, job: str, *, say: Callable[[JobRun], None]) -> J
                 say(run)
             if run.ended:
                 return run
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(min(pause, _LOOK_SECONDS))
+            pause *= 2
     except BaseException as error:
         if not isinstance(error, Exception):
             service.cancel(job)
