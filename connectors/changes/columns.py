@@ -57,7 +57,11 @@ class Column:
         """SQL of the value that rows from before the column hold; None: NULL, or there are none in the stream."""
         if self.contract.fill is None or not is_fillable(self.contract):
             return None
-        return f"CAST({quote_literal(self.contract.fill)} AS {sql_type(self.rule.arrow)})"
+        text = quote_literal(self.contract.fill)
+        if pa.types.is_string(self.rule.arrow):
+            return self.rule.decode.format(text)
+        # Of other types, PostgreSQL writes a constant in another way than Debezium a value.
+        return f"CAST({text} AS {sql_type(self.rule.arrow)})"
 
 
 @dataclass(frozen=True)

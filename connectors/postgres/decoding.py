@@ -5,6 +5,7 @@ Other fields in braces are what a column declares; see `connectors.postgres.type
 """
 
 TEXT = "{0}"
+PADDED = "rtrim({0}, ' ')"
 WHOLE = "if(contains({0}, '.'), NULL, try_cast({0} AS BIGINT))"  # a bare cast would round 1.5 to 2
 BOOLEAN = "CASE {0} WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
 FLOAT = "try_cast({0} AS FLOAT)"
@@ -91,4 +92,7 @@ POLYGON = _named(
 
 # An array of several dimensions arrives as Java's name of what is inside, or as nothing but NULLs.
 ARRAY_OF_TEXTS = "if(regexp_matches({0}, '\"\\[+Ljava[.]'), NULL, {0})"
+ARRAY_OF_PADDED = (
+    f"try(to_json(list_transform(from_json({ARRAY_OF_TEXTS}, '[\"VARCHAR\"]'), lambda e: rtrim(e, ' ')))::VARCHAR)"
+)
 ARRAY_OF_VALUES = "if(regexp_full_match({0}, '\\[null(,null)*\\]'), NULL, {0})"

@@ -55,6 +55,7 @@ _DATES = f"{_YEARS}; and, where a snapshot reads them, 5 to 14 October 1582, whi
 _STAND_IN = "tested with a stand-in of that name: the tests' PostgreSQL has no contrib"
 _STOPS = "stops the whole source, as Debezium can't write it: `source check` warns, with a CHECK that keeps it out"
 _BOUNDS = "lower bounds other than 1 are lost"
+_PADDED = "without the spaces that it is padded with, which PostgreSQL disregards"
 _UTC = "written in the time zone of Kafka Connect, which should be UTC"
 
 _WHOLE = TypeRule("exact", pa.int64(), decoding.WHOLE, "widened, so that the source may widen too")
@@ -129,7 +130,8 @@ TYPES: dict[str, TypeRule | Refusal] = {
     "bytea": TypeRule("exact", pa.binary(), decoding.BYTES, "the same", unchanged="base64"),
     "bit(1)": replace(_BITS, decode=decoding.BIT),
     "bit(n)": _BITS,
-    **_rows("text varchar bpchar char name uuid json jsonb xml enum inet cidr macaddr macaddr8 tsvector", _TEXT),
+    **_rows("text varchar char name uuid json jsonb xml enum inet cidr macaddr macaddr8 tsvector", _TEXT),
+    "bpchar": replace(_TEXT, decode=decoding.PADDED, why=_PADDED),
     **_rows("int4range int8range numrange tsrange daterange", _TEXT),
     "tstzrange": replace(_TEXT, limits=_UTC),
     **_rows("citext ltree", _STAND_IN_TEXT),
@@ -151,7 +153,9 @@ TYPES: dict[str, TypeRule | Refusal] = {
     ),
     "circle": replace(_SHAPE, decode=decoding.CIRCLE),
     **_arrays("text varchar json jsonb", replace(_ARRAY, unchanged="texts")),
-    **_arrays("bpchar", replace(_ARRAY, unchanged="texts")),
+    **_arrays(
+        "bpchar", replace(_ARRAY, decode=decoding.ARRAY_OF_PADDED, why=f"a JSON array, {_PADDED}", unchanged="texts")
+    ),
     **_arrays("uuid", replace(_ARRAY, unchanged="uuids")),
     **_arrays("enum", replace(_ARRAY, limits=f"{_BOUNDS}; a NULL inside {_STOPS}")),
     **_arrays("char inet cidr macaddr macaddr8 int4range int8range numrange tsrange daterange", _ARRAY),

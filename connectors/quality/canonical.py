@@ -102,7 +102,7 @@ _TIMESTAMP = Canonical(
 _RULES = {
     **dict.fromkeys(("int2", "int4", "int8", "oid"), Canonical("{0}::text", "{0}::VARCHAR", "BIGINT")),
     **dict.fromkeys(("timestamp", "timestamptz"), _TIMESTAMP),
-    **dict.fromkeys(("text", "varchar", "name", "uuid", "json", "jsonb", "enum", "time"), _TEXT),
+    **dict.fromkeys(("text", "varchar", "bpchar", "name", "uuid", "json", "jsonb", "enum", "time"), _TEXT),
     "bool": Canonical("{0}::text", "{0}::VARCHAR", "BOOLEAN"),
     "float4": _float("float4send", "FLOAT"),
     "float8": _float("float8send", "DOUBLE"),
@@ -113,7 +113,6 @@ _RULES = {
     ),
     "money": Canonical("{0}::numeric::text", "{0}::VARCHAR", f"DECIMAL({MAX_DECIMAL_DIGITS},2)"),
     "bytea": Canonical("encode({0}, 'hex')", "lower(hex({0}))", "BLOB"),
-    "bpchar": Canonical("{0}::text", "rtrim({0}, ' ')"),
     "interval": Canonical(
         "CASE WHEN isfinite({0}) THEN (extract(year from {0}) * 12 + extract(month from {0}))::bigint"
         " || ' ' || extract(day from {0})::bigint || ' ' || (extract(hour from {0}) * 3600000000"

@@ -130,7 +130,7 @@ CASES = {
     "bytes": Case("bytea", pa.binary(), (("", b""), ("\\x00ff22", b"\x00\xff\x22"), ("\\x4e", b"N"))),
     "words": Case("text", pa.string(), same(*TEXTS)),
     "short": Case("varchar(20)", pa.string(), same("a ", "a", "", "ä"), "varchar"),
-    "padded": Case("char(5)", pa.string(), (("ab", "ab   "), ("", "     "), (" x", " x   ")), "bpchar"),
+    "padded": Case("char(5)", pa.string(), (("ab", "ab"), ("", ""), (" x", " x"), ("a\t", "a\t")), "bpchar"),
     "document": Case("json", pa.string(), same('{"b": 1,  "a": [1, null, "\\u00e9"]}', '{"b":1}', '"N"', "null", "{}")),
     "binary_document": Case("jsonb", pa.string(), same('{"a": 1.50, "b": {"c": [[], {}, "x\\"y"]}}', "null", '"é"')),
     "mood": Case("mood", pa.string(), same("happy", 'it\'s, "ok"'), "enum"),
@@ -194,7 +194,7 @@ CASES = {
     "moods": Case(
         "mood[]", pa.string(), (('{happy,"it\'s, \\"ok\\""}', '["happy", "it\'s, \\"ok\\""]'), ("{}", "[]")), "_enum"
     ),
-    "pads": Case("char(3)[]", pa.string(), (("{a,bb,NULL}", '["a  ", "bb ", null]'), ("{}", "[]")), "_bpchar"),
+    "pads": Case("char(3)[]", pa.string(), (("{a,bb,NULL}", '["a", "bb", null]'), ("{}", "[]")), "_bpchar"),
     'we"ird. %s {0} Näme': Case("text", pa.string(), same("x", "y")),
 }
 NULL = (None, None)

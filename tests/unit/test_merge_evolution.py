@@ -104,3 +104,12 @@ def test_constants_of_old_that_silver_can_not_hold_stop_nothing(lake):
     with_columns(lake, *COLUMNS, *columns)
     lake.receive(event("c", row(1, "a", "x") | {"raw": "AQ==", "price": "1.50", "until": None}, lsn=10)).merge()
     assert lake.select("id, raw, price, until") == [(1, b"\x01", Decimal("1.50"), None)]
+
+
+def test_padding_is_no_value_wherever_it_comes_from(lake):
+    """Of a value, and a constant that rows from before the column hold."""
+    lake.receive(event("c", row(1, "a", "x"), lsn=10))
+    padded = ColumnContract(name="code", type_name="bpchar", fill="de   ")
+    with_columns(lake, COLUMNS[0], COLUMNS[1].model_copy(update={"type_name": "bpchar"}), COLUMNS[2], padded)
+    lake.receive(event("c", row(2, "b  \t ", "x") | {"code": "fr   "}, lsn=20, prev=15)).merge()
+    assert lake.select("id, name, code") == [(1, "a", "de"), (2, "b  \t", "fr")]
