@@ -92,6 +92,12 @@ class CdcSettings(_Group):
         description="Changes wait so long, at the most, before a scheduled drain merges them into silver; the lake's "
         "own views show them at once, other readers after the merge. 0: every drain merges.",
     )
+    current_rows: int = Field(
+        1_000_000,
+        ge=0,
+        description="Of tables without a primary key, whose silver is a history, merges write the current rows, too, "
+        "as long as the history has no more rows than this; 0: never.",
+    )
     slice_rows: int = Field(1_000_000, ge=1, description="Approximate change events folded in one merge.")
     slice_bytes: int = Field(64 * 2**20, ge=1, description="Approximate bytes of bronze files folded in one merge.")
 

@@ -66,6 +66,8 @@ def _tables(settings: Settings) -> dict[str, Callable[[bool], list[Step]]]:
     known["bronze"] = partial(_maintain_bronze, settings, versions)
     for table, version in versions.items():
         known[str(table)] = partial(_maintain_silver, settings, version)
+        if not version.contract.key:
+            known[f"{table}~current"] = partial(_maintain_any, settings, layout.current(table))
         known[f"{table}~snapshot"] = partial(_maintain_any, settings, layout.snapshot(table))
     for source, name in loaded_tables(layout.root):
         known[f"{source}.{name}"] = partial(_maintain_load, settings, layout.load(source, name))

@@ -16,6 +16,7 @@ from connectors.lake.contract_log import ContractVersion, registered_versions
 from connectors.lake.engines.partitioned import Runner, merge_partitioned
 from connectors.lake.epoch_log import SlotEpoch, registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
+from connectors.lake.silver.current import is_current_stale, write_current
 from connectors.lake.silver.description import describe
 from connectors.lake.silver.merge import SilverMerge, SliceReport
 from connectors.lake.silver.pending import merge_pending
@@ -46,6 +47,8 @@ def pending_tables(settings: Settings) -> list[PendingTable]:
         unmerged = [f for f in files.get(log_name(table), ()) if f.last_batch > silver.batch]
         low_watermark = _low_watermark(version, slot_epoch, bronze)
         lags = silver.lacks_columns or silver.progress.low_watermark < low_watermark
+        if not version.contract.key and not unmerged:
+            lags = lags or is_current_stale(silver, limit=settings.cdc.current_rows)
         if unmerged or lags:
             waits = unmerged and not lags and not silver.awaits_resync
             since = min(f.written_at for f in unmerged) if waits else None
@@ -125,14 +128,21 @@ def merge_table(
             low_watermark = _low_watermark(version, slot_epoch, bronze)
             if up_to_batch == bronze.batch and silver.progress.low_watermark < low_watermark:
                 merge.raise_low_watermark(low_watermark)
-            if table in checked.comments and into is None:
-                describe(silver, checked.comments[table])
+            if into is None:
+                _tell_others(settings, silver, checked)
             break
         except CommitConflict:
             if attempt == _MERGE_ATTEMPTS:
                 raise
             silver.reload()
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
+
+
+def _tell_others(settings: Settings, silver: SilverTable, checked: ContractCheck) -> None:
+    """Brings in step what readers see that do not know this library."""
+    if silver.contract.table in checked.comments:
+        describe(silver, checked.comments[silver.contract.table])
+    write_current(silver, limit=settings.cdc.current_rows)
 
 
 def _merges(

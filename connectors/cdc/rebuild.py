@@ -16,6 +16,7 @@ from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import Rules
+from connectors.lake.silver.current import write_current
 from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.replace import compare_rows, has_replaced, replace_rows
 from connectors.lake.silver.saved_copy import restore_snapshot
@@ -83,6 +84,7 @@ def rebuild_silver(
     failpoint("silver-replaced")
     settle_rejected(layout, new, rules=rules, silver_version=silver.table.version())
     delete_table(beside)
+    write_current(silver, limit=settings.cdc.current_rows)
     return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
 
 

@@ -66,6 +66,6 @@ def forget_tables(settings: Settings, patterns: Sequence[str], *, dry_run: bool 
     there = [table for table in meant if open_table(layout.silver(table)) is not None]
     if not dry_run:
         for table in there:
-            for uri in (layout.rebuild(table), layout.trial(table), layout.snapshot(table), layout.silver(table)):
-                delete_table(uri)
+            for address in (layout.current, layout.rebuild, layout.trial, layout.snapshot, layout.silver):
+                delete_table(address(table))
     return there

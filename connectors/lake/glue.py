@@ -230,12 +230,15 @@ def _entries(layout: LakeLayout, prefix: str) -> Iterator[_Entry]:
     """All tables of the lake that others may read."""
     owner = _owner(layout)
     places = [("bronze", f"{layout.source}_changes", layout.bronze)]
-    places += [("silver", view_name(table), layout.silver(table)) for table in latest_versions(layout)]
+    for table, latest in latest_versions(layout).items():
+        places.append(("silver", view_name(table), layout.silver(table)))
+        if not latest.contract.key:
+            places.append(("current", view_name(table), layout.current(table)))
     places += [(source, name, layout.load(source, name)) for source, name in loaded_tables(layout.root)]
     for database, name, uri in places:
-        table = open_table(uri)
-        if table is not None:
-            yield _Entry(_name(prefix + database), _name(name), _definition(table, _name(name), uri, owner))
+        found = open_table(uri)
+        if found is not None:
+            yield _Entry(_name(prefix + database), _name(name), _definition(found, _name(name), uri, owner))
 
 
 def _definition(table: DeltaTable, name: str, uri: str, owner: str) -> dict[str, Any]:

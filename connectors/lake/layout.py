@@ -110,6 +110,10 @@ class LakeLayout:
         """The current rows of a source table."""
         return f"{self.root}/silver/{self.source}/{folder(table.schema)}/{folder(table.name)}"
 
+    def current(self, table: TableName) -> str:
+        """The rows of a source table without a primary key as they are now; silver is their history."""
+        return f"{self.root}/current/{self.source}/{folder(table.schema)}/{folder(table.name)}"
+
     def load(self, source: str, table: str) -> str:
         """The rows of a table that batch loads write."""
         return f"{self.root}/silver/{source}/{table}"

@@ -16,13 +16,14 @@ from connectors.cdc.merge import merge_table
 from connectors.errors import ConfigurationError
 from connectors.lake.contract_log import record_contracts
 from connectors.lake.glue import hive_type, register_tables, sync_catalog
+from connectors.lake.storage import open_table
 from connectors.postgres.comments import Comments
 from connectors.postgres.contracts import ColumnContract
 from connectors.settings import AwsSettings, CatalogSettings, IcebergSettings
 from deployments.cli import app
 from tests.events import event
 from tests.s3 import s3_of_its_own
-from tests.silver_lake import KEYED, row
+from tests.silver_lake import KEYED, KEYLESS, row
 from tests.unit.test_rebuild import TABLE, Source
 
 COMMENTS = Comments("Orders of the shop.", {"name": "What\nit is called"})
@@ -86,6 +87,18 @@ def test_tables_are_registered_with_columns_types_and_comments(source, glue):
     assert json.loads(table["Parameters"]["lakehouse.key"]) == ["id"]
     headers = {c["Name"]: c["Type"] for c in found(glue, source, "s_changes", "bronze")["StorageDescriptor"]["Columns"]}
     assert headers["headers"] == "map<string,binary>"
+
+
+def test_current_rows_of_a_table_without_a_key_are_registered_beside_their_history(bucket, glue):
+    source = Source(f"{bucket}/keyless", KEYLESS)
+    source.settings = source.settings.model_copy(update={"catalog": CatalogSettings(glue=True, prefix="keyless_")})
+    source.receive(event("c", row(1, "a", "x"), lsn=10, prev=5), event("c", row(1, "a", "x"), lsn=20, prev=15))
+    merge(source)
+    assert [table for table, *_ in changes(source, dry_run=False)] == ["bronze.s_changes", "current.t", "silver.t"]
+    table = found(glue, source, database="current")
+    assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == ["id", "name", "big"]
+    assert "as the source has them" in table["Description"]
+    assert len(open_table(table["Parameters"]["path"]).to_pyarrow_table()) == 2
 
 
 def test_second_run_changes_nothing(source, glue):

@@ -5,6 +5,7 @@
 
 __all__ = [
     "baseline",
+    "current",
     "description",
     "history",
     "merge",

@@ -13,7 +13,7 @@ from connectors.postgres.contracts import TableContract
 _CURRENT = "One row per key. Rows with _cdc_deleted are gone at the source: read WHERE NOT _cdc_deleted."
 _HISTORY = (
     "Every image of every row: the source table has no key. A row is there sum(_cdc_weight) times, "
-    "grouped by its columns."
+    "grouped by its columns. The table in the folder `current`, if there is one, has the rows as they are."
 )
 
 
