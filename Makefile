@@ -17,7 +17,7 @@ export HOME := $(CURDIR)/.boot/home
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down compose-up compose-down test test-docker test-localstack test-spark spark-job test-fast test-long torture lint format docs lock clean
+.PHONY: help demo up down compose-up compose-down test test-docker test-localstack test-spark test-trino spark-job test-fast test-long torture lint format docs lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ test-localstack: .venv/.synced ## Run the tests of loads from S3 against LocalSt
 
 test-spark: .venv/.synced ## Run the tests of the Spark engine, where there is Java 17
 	$(BIN)/python -m tests.spark.run
+
+test-trino: .venv/.synced ## Run the tests of reading with Trino (downloads 800 MB the first time)
+	$(BIN)/python -m tests.trino.run
 
 spark-job: .venv/.synced ## Pack what the Spark job needs into .boot/spark-job (docs/spark.md)
 	$(BIN)/python -m deployments.spark.package .boot/spark-job --uv $(UV) $(SPARK_ARGS)
