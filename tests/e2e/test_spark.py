@@ -37,7 +37,7 @@ def started(source, emr):
         "LAKEHOUSE_AWS__ENDPOINT_URL": emr.address,
         "LAKEHOUSE_AWS__REGION": "us-east-1",
         "LAKEHOUSE_AWS__ACCESS_KEY_ID": "test",
-        "LAKEHOUSE_AWS__SECRET_ACCESS_KEY": "testtest",
+        "LAKEHOUSE_AWS__SECRET_ACCESS_KEY": "testtest",  # pragma: allowlist secret
         "LAKEHOUSE_SPARK__TABLES": "public.*",
         **{f"LAKEHOUSE_SPARK__{name.upper()}": value for name, value in spark.items()},
     }
