@@ -18,7 +18,7 @@ from jgo.maven import MavenContext, PythonResolver
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 VERSION = "476"
-SHA256 = "cfd5accde17e8ebd251eeeb78aed1f490e77bb3a164d95a0f454bf8a7c1cbd3f"
+SHA256 = "cfd5accde17e8ebd251eeeb78aed1f490e77bb3a164d95a0f454bf8a7c1cbd3f"  # pragma: allowlist secret
 PLUGINS = {"delta-lake", "iceberg", "hive"}
 _TEST_SECONDS = 280
 
