@@ -23,6 +23,7 @@ __all__ = [
     "cdc",
     "changes",
     "debezium",
+    "emr",
     "errors",
     "failpoints",
     "lake",

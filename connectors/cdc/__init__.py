@@ -21,5 +21,6 @@ __all__ = [
     "resync",
     "retention",
     "source_status",
+    "spark_job",
     "sync",
 ]

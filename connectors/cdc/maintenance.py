@@ -8,7 +8,6 @@ from functools import partial
 from connectors.cdc.reports import MaintenanceReport
 from connectors.cdc.retention import purge_silver, trim_bronze
 from connectors.errors import ConfigurationError
-from connectors.lake.commits import reached
 from connectors.lake.contract_log import ContractVersion, latest_versions
 from connectors.lake.iceberg.claims import read_claim
 from connectors.lake.layout import LakeLayout, log_name, no_such_table, select_names
@@ -18,6 +17,7 @@ from connectors.lake.maintenance.bronze_files import compact_bronze
 from connectors.lake.maintenance.cleaning import clean_log, vacuum
 from connectors.lake.maintenance.files import compact, sort
 from connectors.lake.maintenance.steps import Step
+from connectors.lake.numbers import reached
 from connectors.lake.silver.progress import BATCH
 from connectors.lake.silver.table import FILE_SIZE
 from connectors.lake.storage import open_table

@@ -18,6 +18,7 @@ __all__ = [
     "load_views",
     "log_views",
     "maintenance",
+    "numbers",
     "quarantine",
     "reader",
     "s3",

@@ -16,8 +16,9 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from connectors.changes.decode import Messages
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
-from connectors.lake.commits import LIVELY, commit_progress, committing, reached, with_progress
+from connectors.lake.commits import LIVELY, commit_progress, committing, with_progress
 from connectors.lake.layout import LakeLayout, log_name
+from connectors.lake.numbers import Numbers
 from connectors.lake.storage import data_files, ensure_table, scratch_connection
 from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.streams.protocol import MESSAGES, REREGISTER, RawBatch, StreamPartition
@@ -78,6 +79,7 @@ class BronzeLog:
         self.table: DeltaTable = ensure_table(
             self._layout.bronze, SCHEMA, partition_by=("source_table", "ingest_date"), configuration=_CONFIGURATION
         )
+        self._numbers = Numbers(self.table)
         self._reached: dict[str, int | None] = {}
         self.batch = self._number(_BATCH) or 0
         self.marker = self._read_marker(_MARKER)
@@ -209,7 +211,7 @@ class BronzeLog:
 
     def _number(self, name: str) -> int | None:
         if name not in self._reached:
-            self._reached[name] = reached(self.table, name)
+            self._reached[name] = self._numbers.get(name)
         return self._reached[name]
 
     def _read_marker(self, names: tuple[str, str]) -> Marker:

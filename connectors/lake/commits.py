@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from connectors.errors import CommitConflict
+from connectors.lake.numbers import reached
 from connectors.lake.storage import storage_errors
 
 Result = TypeVar("Result")
@@ -42,17 +43,6 @@ def with_progress(progress: Mapping[str, int], *, tries: int | None = None) -> C
     if tries is None:
         return CommitProperties(app_transactions=numbers)
     return CommitProperties(app_transactions=numbers, max_commit_retries=tries - 1)
-
-
-def reached(table: DeltaTable, name: str) -> int | None:
-    """Returns the number that a table's commits have reached. Reads the log, which is expensive on S3.
-
-    Raises:
-        ConfigurationError: The storage refuses.
-        ServiceUnavailable: The storage failed.
-    """
-    with storage_errors(table.table_uri):
-        return table.transaction_version(name)
 
 
 @contextmanager

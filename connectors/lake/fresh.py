@@ -15,10 +15,10 @@ from connectors.debezium.config import topic_name
 from connectors.errors import ContractMismatch
 from connectors.lake.bronze import BronzeFile, BronzeLog
 from connectors.lake.checked import Checked, read_checked
-from connectors.lake.commits import reached
 from connectors.lake.contract_log import ContractVersion, contract_versions, newest_version
 from connectors.lake.epoch_log import registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
+from connectors.lake.numbers import reached
 from connectors.lake.silver.merge_on_read import read_overlay
 from connectors.lake.silver.progress import BATCH
 from connectors.lake.silver.table import SilverTable

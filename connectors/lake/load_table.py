@@ -19,7 +19,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from connectors.errors import CommitConflict
 from connectors.failpoints import failpoint
-from connectors.lake.commits import WRITER, committing, reached
+from connectors.lake.commits import WRITER, committing
+from connectors.lake.numbers import reached
 from connectors.lake.storage import ensure_table, list_files, open_table, read_file, remove_file, write_file
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 

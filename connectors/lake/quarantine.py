@@ -17,8 +17,9 @@ from connectors.changes.columns import names
 from connectors.changes.decode import Messages
 from connectors.changes.workspace import MergeWorkspace
 from connectors.lake.bronze import SCHEMA as BRONZE
-from connectors.lake.commits import committing, reached, with_progress
+from connectors.lake.commits import committing, with_progress
 from connectors.lake.layout import LakeLayout
+from connectors.lake.numbers import reached
 from connectors.lake.storage import data_files, ensure_table, open_table, scratch_connection
 from connectors.postgres.identifiers import TableName, quote_literal
 

@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder
+from deltalake._internal import DeltaFileSystemHandler  # what deltalake.fs wraps
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
@@ -34,6 +36,8 @@ _REFUSALS = re.compile(
     r"|Could not create local directory|PermissionDenied|Permission denied|Read-only file system"
 )
 _RETRY_SECONDS = 60
+_ANY_SIZE = 2**40
+_READERS = 16
 
 
 def is_remote(root: str) -> bool:
@@ -158,10 +162,43 @@ def read_file(uri: str) -> bytes | None:
             from connectors.lake.s3 import read_bytes  # noqa: PLC0415 - as above
 
             return read_bytes(uri)
-        try:
-            return Path(uri).read_bytes()
-        except FileNotFoundError:
-            return None
+        return _read_local(Path(uri))
+
+
+def read_log(table: DeltaTable, names: Sequence[str]) -> list[bytes | None]:
+    """Returns what files of a table's log hold, in this order; None for one that is not there.
+
+    On object storage by delta-rs's own connections, one request each.
+    """
+    log = f"{_address_of(table)}/_delta_log"
+    with storage_errors(log):
+        if not is_remote(log):
+            return [_read_local(Path(log, name)) for name in names]
+        paths = [f"_delta_log/{name}" for name in names]
+        # Without sizes it would ask for the size of each, and hold Python's lock meanwhile.
+        files = DeltaFileSystemHandler.from_table(table._table, None, dict.fromkeys(paths, _ANY_SIZE))
+        with ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(lambda path: _read_remote(files, path), paths))
+
+
+def _address_of(table: DeltaTable) -> str:
+    """Where a table is; delta-rs encodes addresses, and adds a slash."""
+    uri = table.table_uri.rstrip("/")
+    return unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
+
+
+def _read_local(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _read_remote(files: Any, path: str) -> bytes | None:
+    try:
+        return bytes(files.open_input_file(path).read())
+    except FileNotFoundError:
+        return None
 
 
 def remove_file(uri: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pyarrow as pa
 
 from connectors.errors import CommitConflict
-from connectors.lake.commits import reached
+from connectors.lake.numbers import reached
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.schema import table_properties
 from connectors.lake.silver.table import SilverTable

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 
 from connectors.changes.order import Position
-from connectors.lake.commits import reached
+from connectors.lake.numbers import Numbers
 
 BATCH = "v1/batch"
 """The number of the last merged batch, in a table's commits."""
@@ -31,7 +31,8 @@ class SilverProgress:
     @classmethod
     def of(cls, table: DeltaTable) -> "SilverProgress | None":
         """Reads the progress of a table; None before its first merge."""
-        batch, purged, *low_watermark = (reached(table, name) for name in (BATCH, _PURGED, *_FLOOR))
+        numbers = Numbers(table)
+        batch, purged, *low_watermark = (numbers.get(name) for name in (BATCH, _PURGED, *_FLOOR))
         if batch is None:
             return None
         return cls(batch, Position(*(number or 0 for number in low_watermark)), purged or 0)

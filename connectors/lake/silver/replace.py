@@ -5,7 +5,7 @@ from deltalake import DeltaTable
 
 from connectors.changes.columns import names
 from connectors.errors import CommitConflict, ContractMismatch
-from connectors.lake.commits import reached
+from connectors.lake.numbers import reached
 from connectors.lake.silver.overwrite import overwrite_rows
 from connectors.lake.silver.statistics import adopt_statistics
 from connectors.lake.silver.table import SilverTable
