@@ -7,6 +7,7 @@ LakehouseError
 └── TerminalError              stop: trying again would fail in the same way
     ├── ConfigurationError     a setting, parameter or command line is wrong
     ├── SourceNotReady         the source database can't be captured as it is
+    ├── CaptureStopped         changes of the source come no more, until somebody does something
     ├── PositionLost           the stream no longer holds what is to be read next
     ├── ContractMismatch       events and table contract disagree
     │   └── TablePaused        silver can't follow a changed definition: a command has to be run
@@ -59,6 +60,10 @@ class ConfigurationError(TerminalError):
 
 class SourceNotReady(TerminalError):
     """The source database can't be captured safely as it is."""
+
+
+class CaptureStopped(TerminalError):
+    """Changes of the source come to the stream no more, and will not by themselves."""
 
 
 class PositionLost(TerminalError):

@@ -16,7 +16,15 @@ from flows.run_names import timed
 from flows.served import flow
 from tasks.artifacts import publish_drain, publish_freshness
 from tasks.assets import bronze_asset, drained_facts, materializing, merged_facts, silver_asset, source_asset
-from tasks.cdc import check_contracts, drain_source, exclude_unsupported, merge_table, pending_tables, resolve_drift
+from tasks.cdc import (
+    check_contracts,
+    drain_source,
+    exclude_unsupported,
+    find_stop,
+    merge_table,
+    pending_tables,
+    resolve_drift,
+)
 from tasks.concurrency import source_lock
 from tasks.cost import Meter
 from tasks.events import emit_moved, emit_paused
@@ -59,6 +67,7 @@ def drain_cdc(through_lsn: Lsn | None = None, only_due: bool = False) -> list[Me
         resolve=resolve_drift,
         find_pending=pending_tables,
         merge=merge,
+        find_stop=find_stop,
     )
     with source_lock(source):
         lsn = None if through_lsn is None else parse_lsn(through_lsn)

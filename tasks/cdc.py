@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from connectors.cdc.cadence import PendingTable
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
+from connectors.errors import CaptureStopped
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 from tasks.policy import preset_task
@@ -40,3 +41,8 @@ def pending_tables(settings: Settings) -> list[PendingTable]:
 @preset_task("merge {table}", "connectors.cdc.merge:merge_table")
 def merge_table(settings: Settings, table: TableName, *, checked: "ContractCheck") -> MergeReport:
     """Applies a table's pending changes to silver."""
+
+
+@preset_task("look whether capture of {settings.cdc.source} has stopped", "connectors.cdc.capture:find_stop")
+def find_stop(settings: Settings) -> CaptureStopped | None:
+    """Finds out why changes come no more, if they do not."""

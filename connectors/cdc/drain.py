@@ -4,15 +4,17 @@ Bronze takes every message as it is, one commit per micro-batch, with the positi
 between two commits, the next run reads on from the positions in bronze: nothing is lost, nothing is there twice.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from threading import Event
 
+from connectors.cdc.capture import Capture, look_at_capture
 from connectors.cdc.reports import DrainReport
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
 from connectors.debezium.config import topic_name
-from connectors.errors import CommitConflict, ServiceUnavailable
+from connectors.errors import CaptureStopped, CommitConflict, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import registered_versions
@@ -20,6 +22,7 @@ from connectors.lake.epoch_log import registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
 from connectors.streams import ChangeStream, Positions, open_stream
@@ -27,6 +30,8 @@ from connectors.streams.protocol import partition_counts
 
 _MARKER_SECONDS = 120
 _MARKER_LOOK_SECONDS = 0.1
+_CAPTURE_LOOK_SECONDS = 5
+_log = logging.getLogger(__name__)
 
 
 def drain_source(settings: Settings, *, through_lsn: int | None = None) -> DrainReport:
@@ -37,8 +42,9 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
         through_lsn: LSN of a marker (`emit_marker`): go on until everything committed before it is in bronze.
 
     Raises:
+        CaptureStopped: The marker will not arrive, and why. What the stream holds is in bronze.
         PositionLost: The stream no longer holds what is to be read next.
-        ServiceUnavailable: Stream or storage did not answer, or the marker did not arrive.
+        ServiceUnavailable: Stream or storage did not answer, or the marker did not arrive although capture runs.
     """
     began = time.monotonic()
     layout = LakeLayout.of(settings)
@@ -46,12 +52,17 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     epoch = registered_slot_epoch(layout).epoch
     bronze = BronzeLog(layout)
     with closing(open_stream(settings)) as stream:
-        if through_lsn is None and _has_several(stream.end_positions(), tables):
-            # Such tables are merged as far as the newest marker only.
-            with connect(settings.postgres) as connection:
-                through_lsn = emit_marker(connection)
+        # Tables of several partitions are merged as far as the newest marker only.
+        own = through_lsn is None and _has_several(stream.end_positions(), tables)
+        if own:
+            through_lsn = mark_source(settings)
         wanted = NO_MARKER if through_lsn is None else Marker(epoch, through_lsn)
-        messages, batches = _drain_through(stream, bronze, wanted, tables=tables, settings=settings)
+        try:
+            messages, batches = _drain_through(stream, bronze, wanted, tables=tables, settings=settings)
+        except CaptureStopped:
+            if not own:
+                raise
+            messages, batches = _drain_through(stream, bronze, NO_MARKER, tables=tables, settings=settings)
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
     return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began, bronze.version)
@@ -87,7 +98,7 @@ def _drain_through(
     """Drains what the stream holds, and goes on until all that was committed before a marker is in bronze."""
     messages = batches = 0
     arrived, written = NO_MARKER, None
-    deadline = time.monotonic() + _MARKER_SECONDS
+    patience = _Patience(settings, wanted)
     while True:
         if written is None and bronze.marker >= wanted:
             # A transaction shows its messages partition by partition: the marker can be there before the changes. So
@@ -102,15 +113,53 @@ def _drain_through(
         if wanted == NO_MARKER:
             return messages, batches
         if drained:
-            deadline = time.monotonic() + _MARKER_SECONDS
-        elif time.monotonic() > deadline:
-            what = "did not arrive" if written is None else "arrived, but a transaction before it did not end"
-            raise ServiceUnavailable(
-                f"the marker at LSN {wanted.lsn} {what} in {_MARKER_SECONDS} s",
-                hint="is the connector running? See `lakehouse source status`",
-            )
+            patience.renew()
         else:
-            Event().wait(_MARKER_LOOK_SECONDS)
+            patience.wait("did not arrive" if written is None else "arrived, but a transaction before it did not end")
+
+
+class _Patience:
+    """Waits for a marker as long as something moves; looks at the connector meanwhile."""
+
+    def __init__(self, settings: Settings, wanted: Marker) -> None:
+        self._settings = settings
+        self._wanted = wanted
+        self._seen = Capture("")
+        self._look_at = time.monotonic() + _CAPTURE_LOOK_SECONDS
+        self.renew()
+
+    def renew(self) -> None:
+        """Something moved."""
+        self._deadline = time.monotonic() + _MARKER_SECONDS
+
+    def wait(self, what: str) -> None:
+        """Waits a moment; `what` the marker did instead of arriving.
+
+        Raises:
+            CaptureStopped: It will not arrive.
+            ServiceUnavailable: Nothing moved for too long.
+        """
+        now = time.monotonic()
+        if now > self._deadline:
+            seen = f": {self._seen.says}" if self._seen.says else ""
+            raise ServiceUnavailable(
+                f"the marker at LSN {format_lsn(self._wanted.lsn)} {what} in {_MARKER_SECONDS} s{seen}",
+                hint="`lakehouse source status` and the log of Kafka Connect say more",
+            )
+        if now > self._look_at and self._settings.connect.url is not None:
+            self._look()
+            self._look_at = time.monotonic() + _CAPTURE_LOOK_SECONDS
+        Event().wait(_MARKER_LOOK_SECONDS)
+
+    def _look(self) -> None:
+        found = look_at_capture(self._settings)
+        if found.stopped is not None:
+            raise found.stopped
+        if found.says != self._seen.says:
+            _log.info("waiting for changes of %s: %s", self._settings.cdc.source, found.says)
+        if found.progress != self._seen.progress and (found.confirmed_lsn or 0) < self._wanted.lsn:
+            self.renew()
+        self._seen = found
 
 
 def _drain_to(

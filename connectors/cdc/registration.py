@@ -10,7 +10,7 @@ from connectors.cdc.resync import require_key, take_snapshot
 from connectors.cdc.source_status import preflight_check, tables_to_capture
 from connectors.changes.order import BEGINNING
 from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
-from connectors.debezium.connect import ConnectClient
+from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.debezium.deploy import apply_config
 from connectors.errors import SourceNotReady
 from connectors.lake.bronze import BronzeLog
@@ -114,12 +114,14 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
 
 
 def _wait_until_captured(client: ConnectClient, connection: Connection, source: str, *, timeout: float) -> None:
-    client.wait_until(
-        connector_name(source),
-        lambda status: status.running and read_slot(connection, slot_name(source)) is not None,
-        aim="running",
-        timeout=timeout,
-    )
+    name = connector_name(source)
+
+    def reads(status: ConnectorStatus) -> bool:
+        slot = read_slot(connection, slot_name(source))
+        # A task says that it runs before it has connected; while a snapshot is taken, nobody reads from the slot.
+        return status.running and slot is not None and (slot.active or not snapshot_done(client.offset(name)))
+
+    client.wait_until(name, reads, aim="running", timeout=timeout)
 
 
 def _take_pending_snapshots(settings: Settings, names: Collection[TableName]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from connectors.cdc.capture import find_stop
 from connectors.debezium.checks import check_stream
 from connectors.debezium.config import connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
@@ -26,6 +27,7 @@ class SourceStatus:
         slot: The replication slot's state; None if there is none.
         epoch: The slot epoch; None before the first registration.
         tables: Tables that the publication publishes completely.
+        stopped: Why changes come no more, and what to do; None: they do.
     """
 
     connector: ConnectorStatus | None
@@ -33,11 +35,12 @@ class SourceStatus:
     slot: SlotState | None
     epoch: int | None
     tables: tuple[TableName, ...]
+    stopped: str | None = None
 
     @property
     def captured(self) -> bool:
         """Changes of the source are being captured now."""
-        return self.connector is not None and self.connector.running
+        return self.stopped is None and self.connector is not None and self.connector.running
 
 
 def check_source(settings: Settings) -> list[Finding]:
@@ -53,7 +56,7 @@ def check_source(settings: Settings) -> list[Finding]:
 
 def source_status(settings: Settings) -> SourceStatus:
     """Reads the status of the source from the database, Kafka Connect and the lake."""
-    source = settings.cdc.source
+    source, stopped = settings.cdc.source, find_stop(settings)
     with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
         connector = client.status(connector_name(source))
         return SourceStatus(
@@ -62,6 +65,7 @@ def source_status(settings: Settings) -> SourceStatus:
             slot=read_slot(connection, slot_name(source)),
             epoch=current_epoch(LakeLayout(settings.lake.root, source)),
             tables=tuple(published_tables(connection, publication_name(source)) or ()),
+            stopped=None if stopped is None else str(stopped),
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.cdc.cadence import PendingTable
 from connectors.cdc.outcomes import failures, one_by_one, require_all, succeeded
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
-from connectors.errors import ServiceUnavailable
+from connectors.errors import CaptureStopped, ServiceUnavailable, TerminalError
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
@@ -31,6 +31,7 @@ class SyncReport:
         outcomes: For each table that was to be merged, the report of its merge or why it failed; for paused tables, why
             they are paused.
         waiting: Tables with pending changes that are not due.
+        stopped: Why changes come to the stream no more; None: they do, as far as is known.
     """
 
     drained: DrainReport
@@ -38,6 +39,7 @@ class SyncReport:
     resolved: Sequence[DriftReport]
     outcomes: Outcomes
     waiting: Sequence[PendingTable] = ()
+    stopped: CaptureStopped | None = None
 
     def moved(self) -> dict[TableName, int]:
         """How many changes readers see more of than before, by table; of one that waits, all that is pending."""
@@ -49,9 +51,17 @@ class SyncReport:
         """The reports of the merges.
 
         Raises:
+            CaptureStopped: All there was is merged, and no more will come.
             TerminalError: A table was not merged; it says which, and why.
         """
-        return require_all(self.outcomes, done="merged")
+        if self.stopped is None:
+            return require_all(self.outcomes, done="merged")
+        try:
+            require_all(self.outcomes, done="merged")
+        except TerminalError as error:
+            both = f"{self.stopped.message}\n{error.message}"
+            raise CaptureStopped(both, hint=f"{self.stopped.hint}; {error.hint}") from error
+        raise self.stopped
 
 
 def _step(name: str) -> Callable[..., Any]:
@@ -74,6 +84,7 @@ class Steps:
         resolve: `connectors.cdc.drift.resolve_drift`.
         find_pending: `connectors.cdc.merge.pending_tables`.
         merge: `connectors.cdc.merge.merge_table`.
+        find_stop: `connectors.cdc.capture.find_stop`.
     """
 
     exclude: Callable[[Settings], Sequence[TableName]]
@@ -82,6 +93,7 @@ class Steps:
     resolve: Callable[..., DriftReport]
     find_pending: Callable[[Settings], Sequence[PendingTable]]
     merge: Callable[..., MergeReport]
+    find_stop: Callable[[Settings], CaptureStopped | None]
 
 
 PLAIN = Steps(
@@ -91,6 +103,7 @@ PLAIN = Steps(
     resolve=_step("drift:resolve_drift"),
     find_pending=_step("merge:pending_tables"),
     merge=_step("merge:merge_table"),
+    find_stop=_step("capture:find_stop"),
 )
 
 
@@ -116,7 +129,12 @@ def sync_source(
     # the check says.
     with suppress(ServiceUnavailable):
         steps.exclude(settings)
-    drained = steps.drain(settings, through_lsn=through_lsn)
+    stopped = None
+    try:
+        drained = steps.drain(settings, through_lsn=through_lsn)
+    except CaptureStopped as error:
+        # What has come is merged all the same.
+        stopped, drained = error, steps.drain(settings, through_lsn=None)
     checked = steps.check(settings)
     changed = checked.changed
     resolved = one_by_one(changed, lambda table: steps.resolve(settings, table, changed[table]))
@@ -129,4 +147,5 @@ def sync_source(
     outcomes = one_by_one(due, lambda table: steps.merge(settings, table, checked=checked))
     # A paused table is reported even if it has no pending changes.
     reported = {**checked.paused, **outcomes, **failures(resolved)}
-    return SyncReport(drained, checked, succeeded(resolved), reported, waiting)
+    stopped = stopped or steps.find_stop(settings)
+    return SyncReport(drained, checked, succeeded(resolved), reported, waiting, stopped)

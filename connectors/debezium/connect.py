@@ -17,6 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from connectors.debezium.causes import cause_of
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable, SourceNotReady
 
 REQUEST_TIMEOUT_SECONDS = 30
@@ -190,10 +191,8 @@ class ConnectClient:
             guard()
             status = self.status(name)
             if heed_failure and status is not None and status.failure is not None:
-                raise SourceNotReady(
-                    f"connector {name} failed: {status.failure}",
-                    hint="fix the cause, then run `lakehouse source register` again, which restarts the connector",
-                )
+                cause = cause_of(status.failure)
+                raise SourceNotReady(f"connector {name} failed: {cause.what} ({cause.said})", hint=cause.fix)
             return status if status is not None and done(status) else None
 
         retrying = Retrying(

@@ -23,6 +23,7 @@ _REFUSALS = (
     ("password authentication failed", "check LAKEHOUSE_POSTGRES__USER and LAKEHOUSE_POSTGRES__PASSWORD"),
     ("no password supplied", "set LAKEHOUSE_POSTGRES__PASSWORD"),
     ("no pg_hba.conf entry", "allow this user, database and address in the server's pg_hba.conf"),
+    ("not permitted to log in", "`ALTER ROLE ... LOGIN`, or check LAKEHOUSE_POSTGRES__USER"),
     ("role", "check LAKEHOUSE_POSTGRES__USER"),
     ("database", "check LAKEHOUSE_POSTGRES__DATABASE"),
 )

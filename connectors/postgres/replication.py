@@ -31,6 +31,8 @@ class SlotState:
         confirmed_lsn: Position up to which its reader has confirmed everything.
         wal_status: `reserved`, `extended`, `unreserved` or `lost`.
         retained_bytes: How much log it keeps on the server's disk.
+        inactive_seconds: How long nobody has read from it; None: somebody reads, or the server does not know (before
+            PostgreSQL 17).
     """
 
     active: bool
@@ -38,6 +40,7 @@ class SlotState:
     confirmed_lsn: int | None
     wal_status: str | None
     retained_bytes: int | None
+    inactive_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,21 +95,57 @@ def read_slot(connection: Connection, slot: str) -> SlotState | None:
     row = connection.execute(
         """
         SELECT active, restart_lsn::text, confirmed_flush_lsn::text, wal_status,
-               pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
-        FROM pg_replication_slots WHERE slot_name = %s
+               pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint,
+               CASE WHEN NOT active
+                    THEN extract(epoch FROM now() - (to_jsonb(s) ->> 'inactive_since')::timestamptz)::float8 END
+        FROM pg_replication_slots AS s WHERE slot_name = %s
         """,
         (slot,),
     ).fetchone()
     if row is None:
         return None
-    active, restart, confirmed, wal_status, retained = row
+    active, restart, confirmed, wal_status, retained, inactive = row
     return SlotState(
         active=active,
         restart_lsn=None if restart is None else parse_lsn(restart),
         confirmed_lsn=None if confirmed is None else parse_lsn(confirmed),
         wal_status=wal_status,
         retained_bytes=retained,
+        inactive_seconds=inactive,
     )
+
+
+@dataclass(frozen=True)
+class OpenTransaction:
+    """A transaction that has written, and has not ended: no replication slot can be made before it does.
+
+    Attributes:
+        name: `transaction of app (pid 4711)`, or of a prepared one its name.
+        seconds: For how long.
+    """
+
+    name: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def open_transactions(connection: Connection) -> list[OpenTransaction]:
+    """Returns the open transactions of the server, oldest first."""
+    rows = connection.execute(
+        """
+        SELECT format('the transaction of %s in %s (pid %s)', usename, datname, pid),
+               extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds
+        FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+        UNION ALL
+        SELECT format('the prepared transaction %L of %s in %s', gid, owner, database),
+               extract(epoch FROM clock_timestamp() - prepared)::float8
+        FROM pg_prepared_xacts
+        ORDER BY seconds DESC
+        """
+    ).fetchall()
+    return [OpenTransaction(name, seconds) for name, seconds in rows]
 
 
 _OPERATIONS = "insert, update, delete, truncate"

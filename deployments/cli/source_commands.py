@@ -91,6 +91,8 @@ def status(as_json: AsJson = False) -> None:
         data.print_json(json.dumps(dataclasses.asdict(found) | facts))
     else:
         data.print(_status_table(found))
+        if found.stopped is not None:
+            talk.print(Text(found.stopped, "bold red"))
     if not found.captured:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, Steps, sync_source
-from connectors.errors import CommitConflict, ContractMismatch, ServiceUnavailable, TerminalError
+from connectors.errors import CaptureStopped, CommitConflict, ContractMismatch, ServiceUnavailable, TerminalError
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
@@ -28,6 +28,7 @@ def steps(**changes):
         "resolve": lambda settings, table, change: DriftReport(table, "equal", str(change), 1, 0.0),
         "find_pending": lambda settings: [PendingTable(table, 1, 0, None) for table in TABLES],
         "merge": merge,
+        "find_stop": lambda settings: None,
     }
     return Steps(**{**plain, **changes})
 
@@ -81,3 +82,28 @@ def test_changes_that_are_not_due_wait_and_count_as_moved_once():
     # Batch 7 is the one that this drain added.
     assert report.moved() == {TABLES[0]: 5}
     assert {outcome.table for outcome in sync_source(Settings(), steps=waiting).merged()} == {TABLES[0], TABLES[2]}
+
+
+def test_what_has_come_is_merged_although_capture_has_stopped_and_the_drain_fails():
+    stopped, asked = CaptureStopped("capture has stopped: its connector is paused"), []
+
+    def drain(settings, *, through_lsn):
+        asked.append(through_lsn)
+        if through_lsn is not None:
+            raise stopped
+        return DrainReport("s", 1, 1, 0, 0.0, 1)
+
+    pending = {"find_pending": lambda settings: [PendingTable(TABLES[0], 1, 0, None)]}
+    report = sync_source(Settings(), through_lsn=5, steps=steps(drain=drain, **pending))
+    assert asked == [5, None]
+    assert [table.name for table in report.outcomes] == ["first"]
+    with pytest.raises(CaptureStopped, match="is paused"):
+        report.merged()
+
+
+def test_drain_that_waits_for_nothing_asks_at_its_end():
+    pending = {"find_pending": lambda settings: []}
+    stopped = CaptureStopped("capture has stopped: its connector is not there")
+    report = sync_source(Settings(), steps=steps(find_stop=lambda settings: stopped, **pending))
+    with pytest.raises(CaptureStopped, match="is not there"):
+        report.merged()
