@@ -2,6 +2,7 @@
 
 __all__ = [
     "cadence",
+    "capture",
     "contract_check",
     "drain",
     "drift",

@@ -1,6 +1,7 @@
 """Capture: connector configuration and Kafka Connect."""
 
 __all__ = [
+    "causes",
     "checks",
     "config",
     "connect",

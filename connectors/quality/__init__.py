@@ -1,3 +1,11 @@
 """Proof that the lake equals its sources."""
 
-__all__ = ["canonical", "checksums", "comparison", "freshness", "reconcile", "reports"]
+__all__ = [
+    "canonical",
+    "checksums",
+    "comparison",
+    "freshness",
+    "measured",
+    "reconcile",
+    "reports",
+]

@@ -4,11 +4,13 @@ from datetime import datetime
 
 from connectors.debezium.config import slot_name
 from connectors.lake.fresh import newest_pending
+from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import scratch_connection
 from connectors.lake.views import PinnedTable, pin_silver
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.postgres.replication import current_lsn, read_slot
+from connectors.quality.measured import Measured, files_of, read_measured, record_measured
 from connectors.quality.reports import SourceLag, TableState
 from connectors.settings import Settings
 
@@ -19,8 +21,12 @@ def read_states(settings: Settings, tables: list[TableName] | None = None) -> li
     Rows are those of the last merge: to count pending ones would be to fold them.
     """
     pinned = pin_silver(settings.lake.root, settings.cdc.source, tables).tables
-    pending = newest_pending(settings)
-    return [_state(settings.lake.root, table, pending.get(table.table)) for table in pinned]
+    pending, layout = newest_pending(settings), LakeLayout.of(settings)
+    known = read_measured(layout)
+    measured = {str(table.table): _measure(layout.root, table, known.get(str(table.table))) for table in pinned}
+    if not measured.items() <= known.items():
+        record_measured(layout, known | measured)
+    return [_state(table, measured[str(table.table)], pending.get(table.table)) for table in pinned]
 
 
 def read_lag(settings: Settings) -> SourceLag:
@@ -47,15 +53,23 @@ def measure_freshness(settings: Settings) -> tuple[list[TableState], SourceLag]:
     return read_states(settings), read_lag(settings)
 
 
-def _state(root: str, pinned: PinnedTable, pending: datetime | None) -> TableState:
+def _measure(root: str, pinned: PinnedTable, known: Measured | None) -> Measured:
+    files = files_of(pinned)
+    if known is not None and known.files == files:
+        return known
     if not pinned.files:
-        return TableState(pinned.table, pinned.version, 0, pending)
+        return Measured(files, 0, None)
     # Of a history, the weights add up to the rows that are left. Both are two columns of the files, not the rows.
     rows = "sum(_cdc_weight)" if pinned.is_history else "count(*) FILTER (NOT _cdc_deleted)"
-    files = ", ".join(map(quote_literal, pinned.files))
+    paths = ", ".join(map(quote_literal, pinned.files))
     query = (
-        f"SELECT coalesce({rows}, 0), max(_cdc_committed_at) FROM read_parquet([{files}], hive_partitioning = false)"
+        f"SELECT coalesce({rows}, 0), max(_cdc_committed_at) FROM read_parquet([{paths}], hive_partitioning = false)"
     )
     with scratch_connection(root) as connection:
         [(count, newest)] = connection.execute(query).fetchall()
-    return TableState(pinned.table, pinned.version, int(count), max(filter(None, (newest, pending)), default=None))
+    return Measured(files, int(count), newest)
+
+
+def _state(pinned: PinnedTable, found: Measured, pending: datetime | None) -> TableState:
+    newest = max(filter(None, (found.newest_change, pending)), default=None)
+    return TableState(pinned.table, pinned.version, found.rows, newest)

@@ -15,6 +15,7 @@ from connectors.lake.fresh import pin_fresh
 from connectors.lake.gold import built_states, moved_tables, record_states
 from connectors.lake.reader import open_reader, query_lake
 from connectors.postgres.contracts import ColumnContract
+from connectors.quality import freshness
 from connectors.quality.freshness import read_states
 from tests.events import event
 from tests.lake import as_recorded, with_cdc
@@ -161,3 +162,14 @@ def test_gold_is_behind_when_more_is_pending_than_it_was_built_from(source):
     assert moved_tables(source.settings) == []
     merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert moved_tables(source.settings) == ["public.t"]
+
+
+def test_version_of_a_table_is_read_once_for_its_state(source, monkeypatch):
+    before = read_states(source.settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(freshness, "scratch_connection", None)  # who reads rows again fails
+        assert [state.rows for state in read_states(source.settings)] == [state.rows for state in before] == [2]
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
+    source.receive(event("c", row(5, "e", "v"), lsn=70, prev=65))
+    merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
+    assert [state.rows for state in read_states(source.settings)] == [3]

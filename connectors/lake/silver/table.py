@@ -23,12 +23,7 @@ from connectors.postgres.identifiers import quote_identifier
 FILE_SIZE = 8 * 2**20
 """Bytes that merges give a file: small ones keep one wide merge from turning the table into two files."""
 
-_CONFIGURATION = {
-    "delta.targetFileSize": str(FILE_SIZE),
-    **LIVELY,
-    # To open it, every commit since the last checkpoint is read; and there may be a thousand of these tables.
-    "delta.checkpointInterval": "10",
-}
+_CONFIGURATION = {"delta.targetFileSize": str(FILE_SIZE), **LIVELY}
 
 
 class SilverTable:
