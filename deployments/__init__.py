@@ -6,6 +6,7 @@ __all__ = [
     "choices",
     "cli",
     "deploy",
+    "doctor",
     "prefect_yaml",
     "spark",
     "stack",

@@ -8,6 +8,7 @@ __all__ = [
     "drift",
     "exclusion",
     "iceberg",
+    "lag",
     "lost_positions",
     "maintenance",
     "merge",

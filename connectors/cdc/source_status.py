@@ -1,20 +1,32 @@
 """The status of a source, and the preflight check before it is registered."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.cdc.capture import find_stop
 from connectors.debezium.checks import check_stream
-from connectors.debezium.config import connector_name, publication_name, slot_name
+from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.lake.epoch_log import current_epoch
-from connectors.lake.layout import LakeLayout
+from connectors.lake.layout import LakeLayout, view_name
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
 from connectors.postgres.checks import Finding, check_patterns, check_publication, check_server, check_tables
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import SlotState, narrowed_tables, published_tables, read_slot
+from connectors.postgres.replication import (
+    SlotState,
+    narrowed_tables,
+    open_transactions,
+    published_tables,
+    read_slot,
+)
 from connectors.postgres.type_checks import check_types
 from connectors.settings import Settings
+
+_LONG_TRANSACTION_SECONDS = 60
+_PLACEHOLDER_LENGTH = 64
+_LARGEST_CONFIG = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,9 +89,11 @@ def tables_to_capture(connection: Connection, settings: Settings) -> list[Catalo
 def preflight_check(connection: Connection, settings: Settings, tables: list[CatalogTable]) -> list[Finding]:
     """Returns blockers and warnings of a source and of the tables to capture."""
     source = settings.cdc.source
+    slot = read_slot(connection, slot_name(source))
     narrowed = narrowed_tables(connection, publication_name(source)) or {}
     return [
-        *check_server(connection, read_slot(connection, slot_name(source))),
+        *check_server(connection, slot),
+        *(_transaction_findings(connection) if slot is None else ()),
         *check_publication(narrowed),
         *check_patterns(settings.cdc.tables, [table.contract.table for table in tables]),
         *check_tables(
@@ -89,4 +103,40 @@ def preflight_check(connection: Connection, settings: Settings, tables: list[Cat
         ),
         *check_types(connection, tables),
         *check_stream(source, tables),
+        *_view_findings([table.contract.table for table in tables]),
+        *_size_findings(settings, tables),
     ]
+
+
+def _transaction_findings(connection: Connection) -> list[Finding]:
+    """No replication slot can be made before the transactions that are open now have ended."""
+    problem = "has been open for {0:.0f} min: until it ends, no replication slot can be made"
+    return [
+        Finding("warning", found.name, problem.format(found.seconds / 60), found.end)
+        for found in open_transactions(connection)
+        if found.seconds > _LONG_TRANSACTION_SECONDS
+    ]
+
+
+def _view_findings(tables: Sequence[TableName]) -> list[Finding]:
+    """Checks that no two tables would be read by one name."""
+    taken: dict[str, TableName] = {}
+    findings = []
+    for table in tables:
+        other = taken.setdefault(view_name(table).casefold(), table)
+        if other != table:
+            problem = f"would be read as silver.{view_name(table)}, as {other} is: no view of the lake could be opened"
+            fix = f"ALTER TABLE {table.quoted} RENAME TO ...; -- or leave one out of LAKEHOUSE_CDC__TABLES"
+            findings.append(Finding("blocker", str(table), problem, fix))
+    return findings
+
+
+def _size_findings(settings: Settings, tables: Sequence[CatalogTable]) -> list[Finding]:
+    """Checks that Kafka Connect can keep the connector's configuration, which is one message."""
+    config = connector_config(settings, list(tables), epoch=1, placeholder="x" * _PLACEHOLDER_LENGTH)
+    size = len(json.dumps(config))
+    if size <= _LARGEST_CONFIG:
+        return []
+    problem = f"takes {size / 1e6:.1f} MB for {len(tables)} tables, and Kafka Connect keeps no more than 1 MB"
+    fix = "capture schemas as sources of their own: LAKEHOUSE_CDC__SOURCE and LAKEHOUSE_CDC__TABLES for each"
+    return [Finding("blocker", "the connector's configuration", problem, fix)]

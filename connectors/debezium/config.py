@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from connectors.errors import ConfigurationError
 from connectors.postgres.catalog import CatalogTable
-from connectors.postgres.connection import TEXT_FORMATS
+from connectors.postgres.connection import SESSION_LIMITS, TEXT_FORMATS
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.replication import MARKER_PREFIX
@@ -131,7 +131,7 @@ def _database(settings: Settings) -> dict[str, str]:
         "database.user": postgres.user,
         "database.dbname": postgres.database,
         # Money would be written as the database's country does.
-        "driver.options": f"{TEXT_FORMATS} -c lc_monetary=C",
+        "driver.options": f"{TEXT_FORMATS} {SESSION_LIMITS} -c lc_monetary=C",
         **password,
     }
 

@@ -17,6 +17,9 @@ Severity = Literal["blocker", "warning"]
 
 OLDEST_VERSION = 140000
 RESERVED_PREFIX = "_cdc_"
+# What the address of a database reads as something else.
+_IN_ADDRESS = frozenset("%+?")
+_SENDER_TIMEOUT_MS = 20_000
 _EXCLUDE = "leave the table out of LAKEHOUSE_CDC__TABLES"
 
 _SERVER = """
@@ -30,6 +33,8 @@ _SERVER = """
            current_setting('max_wal_senders')::int - (SELECT count(*) FROM pg_stat_replication)::int AS free_senders,
            current_setting('max_wal_senders')::int AS max_senders,
            current_setting('max_slot_wal_keep_size') AS keep_size,
+           (SELECT setting::int FROM pg_settings WHERE name = 'wal_sender_timeout') AS sender_timeout,
+           pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())) AS encoding,
            current_user AS role, current_database() AS database,
            (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user)
                OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication'
@@ -75,6 +80,21 @@ def _server_findings(facts: dict[str, Any]) -> list[Finding]:
     if facts["standby"]:
         problem = "is a standby, where no publication can be made"
         findings.append(Finding("blocker", "server", problem, "point LAKEHOUSE_POSTGRES__HOST at the primary"))
+    if facts["encoding"] == "SQL_ASCII":
+        problem = "has the encoding SQL_ASCII: nobody knows what characters its bytes are, and Debezium stops at some"
+        fix = "restore a dump of it into a database made with ENCODING 'UTF8'"
+        findings.append(Finding("blocker", f"database {facts['database']}", problem, fix))
+    if unusable := _IN_ADDRESS & set(facts["database"]):
+        problem = (
+            f"has {' '.join(sorted(unusable))} in its name: Debezium would log into another database, or into none"
+        )
+        fix = f"ALTER DATABASE {quote_identifier(facts['database'])} RENAME TO ...;"
+        findings.append(Finding("blocker", f"database {facts['database']}", problem, fix))
+    if 0 < facts["sender_timeout"] < _SENDER_TIMEOUT_MS:
+        role = quote_identifier(facts["role"])
+        problem = f"is {facts['sender_timeout']} ms: the connector reports every 10 s, and would be cut off before"
+        fix = f"ALTER ROLE {role} SET wal_sender_timeout = '60s';"
+        findings.append(Finding("warning", "wal_sender_timeout", problem, fix))
     return findings
 
 
@@ -187,6 +207,14 @@ def identity_findings(table: CatalogTable) -> list[Finding]:
     if unpublished:
         problem = f"has generated columns in its key that do not travel ({', '.join(unpublished)})"
         fix = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL; -- after dropping that key"
+        findings.append(Finding("blocker", name, problem, fix))
+    elif contract.replica_identity == "full" and table.unpublished:
+        columns = ", ".join(table.unpublished)
+        problem = (
+            f"has full replica identity, and generated columns that do not travel ({columns}): once published, your "
+            "own UPDATE and DELETE on it would fail"
+        )
+        fix = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY DEFAULT; -- it needs a primary key for that"
         findings.append(Finding("blocker", name, problem, fix))
     if table.partitioned:
         problem = "is partitioned: TRUNCATE, ATTACH, DETACH and DROP of a single partition are not published"

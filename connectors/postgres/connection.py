@@ -18,6 +18,12 @@ CONNECT_TIMEOUT_SECONDS = 5
 TEXT_FORMATS = "-c DateStyle=ISO -c IntervalStyle=postgres -c bytea_output=hex -c extra_float_digits=1"
 """Startup options that settle how PostgreSQL writes values as text."""
 
+SESSION_LIMITS = (
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0"
+    " -c default_transaction_read_only=off"
+)
+"""Startup options that lift what a role or database may have set for its applications: snapshots take long."""
+
 # libpq keeps no SQLSTATE of a refused log-in, so its text is all there is to distinguish them.
 _REFUSALS = (
     ("password authentication failed", "check LAKEHOUSE_POSTGRES__USER and LAKEHOUSE_POSTGRES__PASSWORD"),
@@ -52,7 +58,9 @@ def _open(postgres: PostgresSettings) -> Connection:
             dbname=postgres.database,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name=APPLICATION_NAME,
-            options=f"-c TimeZone=UTC {TEXT_FORMATS}",
+            options=f"-c TimeZone=UTC {TEXT_FORMATS} {SESSION_LIMITS}",
+            # Of a database without an encoding, texts would arrive as bytes.
+            client_encoding="utf8",
             autocommit=True,
         )
     except psycopg.OperationalError as error:

@@ -115,17 +115,25 @@ def read_slot(connection: Connection, slot: str) -> SlotState | None:
     )
 
 
+def slot_wal_limit(connection: Connection) -> int | None:
+    """Returns how many bytes of log the server keeps for a slot at the most; None: as much as it takes."""
+    megabytes = int(_scalar(connection, "SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size'"))
+    return None if megabytes < 0 else megabytes * 2**20
+
+
 @dataclass(frozen=True)
 class OpenTransaction:
     """A transaction that has written, and has not ended: no replication slot can be made before it does.
 
     Attributes:
-        name: `transaction of app (pid 4711)`, or of a prepared one its name.
+        name: Whose it is, with the number of its process, or its own name if it was prepared.
         seconds: For how long.
+        end: SQL that ends it.
     """
 
     name: str
     seconds: float
+    end: str
 
     def __str__(self) -> str:
         return self.name
@@ -136,16 +144,18 @@ def open_transactions(connection: Connection) -> list[OpenTransaction]:
     rows = connection.execute(
         """
         SELECT format('the transaction of %s in %s (pid %s)', usename, datname, pid),
-               extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds
+               extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds,
+               format('SELECT pg_terminate_backend(%s);', pid)
         FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
         UNION ALL
         SELECT format('the prepared transaction %L of %s in %s', gid, owner, database),
-               extract(epoch FROM clock_timestamp() - prepared)::float8
+               extract(epoch FROM clock_timestamp() - prepared)::float8,
+               format('ROLLBACK PREPARED %L;', gid)
         FROM pg_prepared_xacts
         ORDER BY seconds DESC
         """
     ).fetchall()
-    return [OpenTransaction(name, seconds) for name, seconds in rows]
+    return [OpenTransaction(*row) for row in rows]
 
 
 _OPERATIONS = "insert, update, delete, truncate"

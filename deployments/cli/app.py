@@ -12,9 +12,11 @@ from deployments.cli import (
     catalog_commands,
     demo_commands,
     deploy_commands,
+    doctor_commands,
     drain_commands,
     generate_commands,
     iceberg_commands,
+    lag_commands,
     load_commands,
     maintenance_commands,
     quarantine_commands,
@@ -67,9 +69,11 @@ def options(
 
 
 stack_commands.add_to(app)
+doctor_commands.add_to(app)
 demo_commands.add_to(app)
 deploy_commands.add_to(app)
 source_commands.add_to(app)
+lag_commands.add_to(app)
 drain_commands.add_to(app)
 load_commands.add_to(app)
 reconcile_commands.add_to(app)

@@ -15,7 +15,7 @@ import psutil
 from connectors.errors import ConfigurationError, ServiceUnavailable
 from connectors.settings import STACK_FILE, Settings
 from deployments.stack.plan import PORTS, all_services, check_settings, external_addresses, plan_services, settings_tree
-from deployments.stack.ports import pick_ports
+from deployments.stack.ports import is_free, pick_ports
 from deployments.stack.postgres import PostgresService
 from deployments.stack.process import is_alive, roots, stop
 from deployments.stack.service import Service
@@ -57,7 +57,7 @@ class LocalStack:
     def up(self, *, on_ready: Callable[[Service, float], None], hold: bool = False, with_aws: bool = False) -> None:
         """Starts what does not run, and writes the addresses where the settings find them.
 
-        An incomplete stack, parts of which were killed, is stopped and started again.
+        Of an incomplete stack, parts of which were killed, those that are well go on.
 
         Args:
             on_ready: Called with each service and the seconds it took to start.
@@ -142,18 +142,20 @@ class LocalStack:
         return {service.name: service.log for service in self._all_services(StackState())}
 
     def _start(self, on_ready: Callable[[Service, float], None]) -> list[Service]:
-        self._clear()
+        well = self._well(read_state(self.home))
+        if not well:
+            self._clear()
         # Known from now on, so that `lakehouse down` elsewhere can interrupt the start.
         self._remember(holder=ProcessId.of(psutil.Process()))
         try:
-            ports = pick_ports(
-                PORTS,
-                wanted={name: getattr(self.settings.stack, f"{name}_port") for name in PORTS},
-                previous=read_state(self.home).ports,
-            )
-            write_state(self.home, read_state(self.home).model_copy(update={"ports": ports}))
+            if not well:
+                ports = pick_ports(PORTS, wanted=self._wanted_ports(), previous=read_state(self.home).ports)
+                write_state(self.home, read_state(self.home).model_copy(update={"ports": ports}))
             services = self._services(read_state(self.home))
-            start_together(services, on_ready=on_ready)
+            for service in services:
+                if service.name in well:
+                    on_ready(service, 0)
+            start_together([service for service in services if service.name not in well], on_ready=on_ready)
         except BaseException:
             self._remember(holder=None)
             raise
@@ -161,13 +163,21 @@ class LocalStack:
 
     def _is_complete(self, state: StackState) -> bool:
         running = {service.name for service in self._all_services(state) if service.processes()}
+        planned = {service.name for service in self._services(state)}
+        return running == planned == self._well(state)
+
+    def _well(self, state: StackState) -> set[str]:
+        """Names of the services that run as they are to; none, where the others could not be started beside them."""
+        if any(port not in (None, state.ports.get(name)) for name, port in self._wanted_ports().items()):
+            return set()
         services = self._services(state)
-        wanted = {name: getattr(self.settings.stack, f"{name}_port") for name in PORTS}
-        return (
-            running == {service.name for service in services}
-            and all(port in (None, state.ports.get(name)) for name, port in wanted.items())
-            and all(service.is_ready() for service in services)
-        )
+        well = {service.name for service in services if service.processes() and service.is_ready()}
+        missing = [service for service in services if service.name not in well and not service.processes()]
+        needed = [state.ports.get(name, 0) for name in PORTS if name.partition("_")[0] in {s.name for s in missing}]
+        return well if all(port and is_free(port) for port in needed) else set()
+
+    def _wanted_ports(self) -> dict[str, int | None]:
+        return {name: getattr(self.settings.stack, f"{name}_port") for name in PORTS}
 
     def _clear(self) -> None:
         stop_in_order(self._all_services(read_state(self.home)))

@@ -206,6 +206,16 @@ def test_killed_stack_is_replaced_and_down_leaves_nothing(commands):
     with commands.connect() as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
     assert commands.prefect("GET", f"/flow_runs/{run['id']}")["state"]["type"] == "CRASHED"
+
+    def of(name):
+        return {process.pid for process in commands.processes() if process.environ()[MARK].endswith(name)}
+
+    before = {name: of(name) for name in ("postgres", "prefect", "worker")}
+    kill_processes([psutil.Process(pid) for pid in before["worker"]])
+    commands.run("up", "--detach")
+    assert (of("postgres"), of("prefect")) == (before["postgres"], before["prefect"])
+    assert of("worker")
+    assert of("worker").isdisjoint(before["worker"])
     commands.run("down")
     assert commands.processes() == []
     assert not (commands.home / "stack.json").exists()

@@ -87,8 +87,8 @@ def test_a_domain_over_an_enum_is_an_error(source):
 @pytest.mark.parametrize(
     ("declared", "severity", "bad", "good"),
     [
-        ("interval", "blocker", "infinity", "2147483647 hours 59 minutes"),
-        ("interval", "blocker", "-2147483647 hours -60 minutes", "-2147483647 hours"),
+        ("interval", "warning", "infinity", "2147483647 hours 59 minutes"),
+        ("interval", "warning", "-2147483647 hours -60 minutes", "-2147483647 hours"),
         ("mood[]", "warning", "{a,NULL}", "{a,a}"),
         ("numeric[]", "warning", "{1,NaN}", "{1.50,NULL}"),
         ("numeric(5, 2)[]", "warning", "{NaN}", "{}"),

@@ -1,0 +1,140 @@
+"""What would stop or mislead capture is known before it begins, with its fix."""
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from connectors.cdc import source_status
+from connectors.cdc.registration import register_source
+from connectors.cdc.source_status import check_source
+from connectors.errors import SourceNotReady
+from connectors.postgres.connection import connect
+from connectors.settings import PostgresSettings
+from tests.lake import differences, drain, registered_source, with_cdc
+
+
+def blockers(settings):
+    return {f.subject: f for f in check_source(settings) if f.severity == "blocker"}
+
+
+def warnings(settings):
+    return {f.subject: f for f in check_source(settings) if f.severity == "warning"}
+
+
+@pytest.fixture
+def source(settings):
+    with connect(settings.postgres) as source:
+        yield source
+
+
+@pytest.mark.parametrize("kind", ["VIRTUAL", "STORED"])
+def test_generated_column_under_full_identity(settings, source, kind):
+    source.execute(f"CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) {kind})")
+    source.execute("ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1); CREATE PUBLICATION p FOR TABLE t")
+    fails = False
+    try:
+        source.execute("UPDATE t SET id = 2")
+    except psycopg.Error:
+        fails = True
+    source.execute("DROP PUBLICATION p")
+    found = blockers(settings)
+    assert ("public.t" in found) is (kind == "VIRTUAL")
+    if kind == "VIRTUAL":
+        assert fails
+        source.execute(found["public.t"].fix)
+        assert blockers(settings) == {}
+
+
+def test_enum_without_labels(settings, source):
+    source.execute("CREATE TYPE mood AS ENUM (); CREATE TABLE t (id int PRIMARY KEY)")
+    [found] = blockers(settings).values()
+    assert (found.subject, "without labels" in found.problem) == ("public.mood", True)
+    with pytest.raises(SourceNotReady, match="an enum without labels"):
+        register_source(settings)
+    source.execute(found.fix)
+    assert blockers(settings) == {}
+
+
+def test_two_tables_that_would_be_read_by_one_name(settings, source):
+    source.execute('CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE "Orders" (id int PRIMARY KEY)')
+    source.execute("CREATE SCHEMA sales; CREATE TABLE sales.items (id int PRIMARY KEY)")
+    source.execute("CREATE TABLE sales__items (id int PRIMARY KEY)")
+    found = blockers(settings)
+    assert {subject: "no view of the lake could be opened" in f.problem for subject, f in found.items()} == {
+        "public.orders": True,
+        "sales.items": True,
+    }
+    assert blockers(with_cdc(settings, tables=("*.*", "!public.Orders", "!public.sales__items"))) == {}
+
+
+def test_transaction_that_will_block_the_slot(settings, source, monkeypatch):
+    monkeypatch.setattr(source_status, "_LONG_TRANSACTION_SECONDS", 0)
+    source.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    with connect(settings.postgres) as other, other.transaction():
+        other.execute("INSERT INTO t VALUES (1)")
+        pid = other.info.backend_pid
+        [found] = [f for subject, f in warnings(settings).items() if f"pid {pid}" in subject]
+        assert f"in {settings.postgres.database}" in found.subject
+        assert found.fix == f"SELECT pg_terminate_backend({pid});"
+
+
+def test_limits_that_a_role_has_do_not_end_our_connections(settings, source):
+    role = sql.Identifier(f"limited_{settings.cdc.source}")
+    source.execute(sql.SQL("CREATE ROLE {} SUPERUSER REPLICATION LOGIN PASSWORD 'secret'").format(role))
+    for name, value in {"statement_timeout": "1ms", "default_transaction_read_only": "on"}.items():
+        source.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.SQL(name), sql.Literal(value)))
+    source.execute(sql.SQL("ALTER ROLE {} SET wal_sender_timeout = '5s'").format(role))
+    postgres = settings.postgres.model_copy(
+        update={"user": f"limited_{settings.cdc.source}", "password": SecretStr("secret")}
+    )
+    own = settings.model_copy(update={"postgres": postgres})
+    try:
+        assert "10 s" in warnings(own)["wal_sender_timeout"].problem
+        rows = "INSERT INTO t SELECT generate_series(1, 20000)"
+        with registered_source(own, f"CREATE TABLE t (id int PRIMARY KEY); {rows}") as limited:
+            limited.execute("UPDATE t SET id = -id")
+            drain(own, limited)
+            assert differences(own) == {}
+    finally:
+        source.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role))
+
+
+def test_configuration_that_connect_can_not_keep(settings, source, monkeypatch):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    assert blockers(settings) == {}
+    monkeypatch.setattr(source_status, "_LARGEST_CONFIG", 1_000)
+    [found] = blockers(settings).values()
+    assert "LAKEHOUSE_CDC__SOURCE" in found.fix
+
+
+@pytest.mark.parametrize("name", ["crm+eu", "50%off", "x?y"])
+def test_database_whose_name_an_address_misreads(settings, source, name):
+    source.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        own = of_database(settings, name)
+        with connect(own.postgres) as other:
+            other.execute("CREATE TABLE t (id int PRIMARY KEY)")
+        assert "would log into another database" in blockers(own)[f"database {name}"].problem
+    finally:
+        source.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def test_database_without_an_encoding_is_told_and_raises_nothing_else(settings, source):
+    name = f"ascii_{settings.cdc.source}"
+    create = "CREATE DATABASE {} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+    source.execute(sql.SQL(create).format(sql.Identifier(name)))
+    try:
+        own = of_database(settings, name)
+        with connect(own.postgres) as other:
+            other.execute("CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'plain')")
+        assert "SQL_ASCII" in blockers(own)[f"database {name}"].problem
+        with pytest.raises(SourceNotReady, match="SQL_ASCII"):
+            register_source(own)
+    finally:
+        source.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def of_database(settings, name):
+    postgres: PostgresSettings = settings.postgres.model_copy(update={"database": name})
+    return settings.model_copy(update={"postgres": postgres})
