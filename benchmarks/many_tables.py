@@ -33,7 +33,7 @@ from connectors.lake.layout import LakeLayout
 from connectors.lake.reader import query_lake
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.replication import ServerIdentity
-from connectors.quality.freshness import read_states
+from connectors.quality.freshness import open_tables, read_states
 from connectors.settings import CdcSettings, LakeSettings, Settings
 from connectors.streams.protocol import MESSAGES, RawBatch, StreamPartition
 from deployments.stack.aws import ACCESS_KEY, REGION, AwsService
@@ -130,7 +130,7 @@ def steps(settings: Settings, count: int, log: Path | None) -> Iterator[tuple[st
     yield timed("a query, all tables with something pending", read)
     yield timed("silver: all tables merged", merge)
     yield timed("a query, nothing pending", read)
-    yield timed("freshness of all tables", lambda: read_states(settings))
+    yield timed("freshness of all tables", lambda: read_states(settings, open_tables(settings)))
     yield timed("maintenance, nothing to do", maintain)
 
 

@@ -119,10 +119,10 @@ def replayed_facts(settings: Settings, report: ReplayReport) -> Facts:
 
 
 def _held(settings: Settings, table: TableName) -> Facts:
-    from connectors.quality.freshness import read_states  # noqa: PLC0415 - start-up time
+    from connectors.quality.freshness import open_tables, read_states  # noqa: PLC0415 - start-up time
 
     try:
-        states = read_states(settings, [table])
+        states = read_states(settings, open_tables(settings, [table]))
     except LakehouseError:
         # The table is written; to try the task again for a number would make it report that nothing was.
         return {}

@@ -11,11 +11,10 @@ from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.numbers import reached
 from connectors.lake.silver.progress import BATCH
-from connectors.lake.storage import open_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import slot_wal_limit
-from connectors.quality.freshness import read_lag, read_states
+from connectors.quality.freshness import open_tables, read_lag, read_states
 from connectors.quality.reports import SourceLag
 from connectors.settings import Settings
 from connectors.streams import open_stream
@@ -67,13 +66,13 @@ def measure_lag(settings: Settings) -> Lag:
     bronze = BronzeLog(layout)
     undrained = _undrained(settings, bronze)
     files = bronze.files()
-    newest = {state.table: state.newest_change for state in read_states(settings)}
+    opened = open_tables(settings)
+    newest = {state.table: state.newest_change for state in read_states(settings, opened)}
     found = []
     for table, version in sorted(latest_versions(layout).items()):
         if not version.contract.captured:
             continue
-        silver = open_table(layout.silver(table))
-        merged = 0 if silver is None else reached(silver, BATCH) or 0
+        merged = (reached(opened[table], BATCH) or 0) if table in opened else 0
         waiting = [file for file in files.get(log_name(table), ()) if file.last_batch > merged]
         since = min((file.written_at for file in waiting), default=None)
         count = undrained.get(topic_name(layout.source, table), 0)

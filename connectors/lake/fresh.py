@@ -64,19 +64,23 @@ def pin_fresh(
     return SilverSnapshot(tuple(pinned))
 
 
-def newest_pending(settings: Settings) -> dict[TableName, datetime]:
-    """Returns when the newest pending change that readers see was committed, by table, without folding any."""
+def newest_pending(settings: Settings, opened: Mapping[TableName, DeltaTable]) -> dict[TableName, datetime]:
+    """Returns when the newest pending change that readers see was committed, by table, without folding any.
+
+    Args:
+        settings: The source and the lake.
+        opened: Silver tables, at their newest versions; others are not looked at.
+    """
     layout = LakeLayout.of(settings)
     checked = read_checked(layout)
     if checked is None:
         return {}
-    logged, found = BronzeLog(layout).files(up_to_batch=checked.up_to_batch), {}
-    for name in contract_versions(layout):
-        table = None if name in checked.paused or log_name(name) not in logged else open_table(layout.silver(name))
-        merged = 0 if table is None else reached(table, BATCH) or 0
-        for file in logged.get(log_name(name), ()) if table is not None else ():
-            if file.last_batch > merged:
-                found[file.path] = name
+    logged = BronzeLog(layout).files(up_to_batch=checked.up_to_batch)
+    found: dict[str, TableName] = {}
+    for name, table in opened.items():
+        logs = [] if name in checked.paused else logged.get(log_name(name), [])
+        merged = (reached(table, BATCH) or 0) if logs else 0
+        found |= {file.path: name for file in logs if file.last_batch > merged}
     if not found:
         return {}
     files = ", ".join(map(quote_literal, found))

@@ -124,7 +124,7 @@ TYPES: dict[str, TypeRule | Refusal] = {
         pa.string(),
         decoding.TEXT,
         "ISO 8601: months, days and seconds stay apart",
-        limits="infinity would arrive as zero: from PostgreSQL 17 on `source check` warns, with a CHECK that keeps it out; "
+        limits="infinity arrives as zero: from PostgreSQL 17 on `source check` warns, with a CHECK that keeps it out; "
         f"2^31 hours or more {_STOPS}",
     ),
     "bytea": TypeRule("exact", pa.binary(), decoding.BYTES, "the same", unchanged="base64"),

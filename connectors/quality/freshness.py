@@ -1,12 +1,16 @@
 """Data freshness per silver table, and the replication lag of the source."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from deltalake import DeltaTable
+
 from connectors.debezium.config import slot_name
+from connectors.lake.contract_log import latest_versions
 from connectors.lake.fresh import newest_pending
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import scratch_connection
-from connectors.lake.views import PinnedTable, pin_silver
+from connectors.lake.storage import open_table, scratch_connection
+from connectors.lake.views import PinnedTable, pin_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_literal
 from connectors.postgres.replication import current_lsn, read_slot
@@ -15,13 +19,26 @@ from connectors.quality.reports import SourceLag, TableState
 from connectors.settings import Settings
 
 
-def read_states(settings: Settings, tables: list[TableName] | None = None) -> list[TableState]:
-    """Returns the state of silver tables, by default of all that were ever written.
+def open_tables(settings: Settings, tables: Iterable[TableName] | None = None) -> dict[TableName, DeltaTable]:
+    """Opens silver tables, by default all that were ever captured; one that was never written is left out."""
+    layout = LakeLayout.of(settings)
+    wanted = latest_versions(layout) if tables is None else tables
+    found = {name: open_table(layout.silver(name)) for name in sorted(wanted)}
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def read_states(settings: Settings, opened: Mapping[TableName, DeltaTable]) -> list[TableState]:
+    """Returns the state of silver tables.
 
     Rows are those of the last merge: to count pending ones would be to fold them.
+
+    Args:
+        settings: The source and the lake.
+        opened: The tables, at their newest versions.
     """
-    pinned = pin_silver(settings.lake.root, settings.cdc.source, tables).tables
-    pending, layout = newest_pending(settings), LakeLayout.of(settings)
+    layout = LakeLayout.of(settings)
+    pinned = [pin_table(name, layout.silver(name), table) for name, table in opened.items()]
+    pending = newest_pending(settings, opened)
     known = read_measured(layout)
     measured = {str(table.table): _measure(layout.root, table, known.get(str(table.table))) for table in pinned}
     if not measured.items() <= known.items():
@@ -50,7 +67,7 @@ def measure_freshness(settings: Settings) -> tuple[list[TableState], SourceLag]:
     Raises:
         ServiceUnavailable: The database does not answer.
     """
-    return read_states(settings), read_lag(settings)
+    return read_states(settings, open_tables(settings)), read_lag(settings)
 
 
 def _measure(root: str, pinned: PinnedTable, known: Measured | None) -> Measured:

@@ -6,7 +6,7 @@ import typer
 
 from connectors.settings import load_settings
 from deployments.cli.console import talk
-from tasks.summaries import summarise_spark
+from tasks.words import counted
 
 PANEL = "Upkeep"
 
@@ -37,4 +37,9 @@ def merge_on_spark(
         raise typer.BadParameter("name the tables that are to be rebuilt", param_hint="TABLES")
     chosen = tables_for_spark(settings, tables, rebuild=rebuild)
     report = run_on_spark(settings, chosen, rebuild=rebuild, say=talk.print) if chosen else None
-    talk.print(summarise_spark(report, rebuild=rebuild))
+    if report is None:
+        talk.print("No table is due for Spark.")
+        return
+    tables_done, job = counted(len(report.tables), "table"), report.job
+    done = "rebuilt" if rebuild else "merged"
+    talk.print(f"{tables_done} {done} on Spark in {job.seconds:,.0f} s, about ${job.dollars:.2f}")

@@ -16,7 +16,7 @@ from connectors.lake.gold import built_states, moved_tables, record_states
 from connectors.lake.reader import open_reader, query_lake
 from connectors.postgres.contracts import ColumnContract
 from connectors.quality import freshness
-from connectors.quality.freshness import read_states
+from connectors.quality.freshness import open_tables, read_states
 from tests.events import event
 from tests.lake import as_recorded, with_cdc
 from tests.silver_lake import KEYED, KEYLESS, row
@@ -42,6 +42,10 @@ def source(tmp_path, monkeypatch, request):
     source.receive(*PENDING)
     check(source)
     return source
+
+
+def states(source):
+    return read_states(source.settings, open_tables(source.settings))
 
 
 def check(source, *paused):
@@ -131,19 +135,19 @@ def test_table_that_was_never_merged_is_not_created(tmp_path, monkeypatch):
 
 
 def test_freshness_is_that_of_the_newest_change_that_readers_see(source):
-    [state] = read_states(source.settings)
+    [state] = states(source)
     before = state.newest_change
     source.receive(event("c", row(4, "d", "w"), lsn=60, prev=55, ts_ms=1_800_000_000_000))
     source.receive((b"{}", b"{broken", [("lakehouse.epoch", b"1")]), (b"{}", None, []))
-    assert read_states(source.settings)[0].newest_change == before
+    assert states(source)[0].newest_change == before
     check(source)
     newest = datetime.fromtimestamp(1_800_000_000, UTC)
-    assert read_states(source.settings)[0].newest_change == newest
+    assert states(source)[0].newest_change == newest
     check(source, TABLE)
-    assert read_states(source.settings)[0].newest_change == before
+    assert states(source)[0].newest_change == before
     check(source)
     merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
-    assert read_states(source.settings)[0].newest_change == newest
+    assert states(source)[0].newest_change == newest
 
 
 def test_gold_is_behind_when_more_is_pending_than_it_was_built_from(source):
@@ -165,11 +169,11 @@ def test_gold_is_behind_when_more_is_pending_than_it_was_built_from(source):
 
 
 def test_version_of_a_table_is_read_once_for_its_state(source, monkeypatch):
-    before = read_states(source.settings)
+    before = states(source)
     with monkeypatch.context() as patch:
         patch.setattr(freshness, "scratch_connection", None)  # who reads rows again fails
-        assert [state.rows for state in read_states(source.settings)] == [state.rows for state in before] == [2]
+        assert [state.rows for state in states(source)] == [state.rows for state in before] == [2]
     merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     source.receive(event("c", row(5, "e", "v"), lsn=70, prev=65))
     merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
-    assert [state.rows for state in read_states(source.settings)] == [3]
+    assert [state.rows for state in states(source)] == [3]

@@ -57,7 +57,7 @@ def test_folder_does_not_shadow_a_package(folder: str) -> None:
 
 
 def test_commands_start_without_what_few_of_them_need() -> None:
-    few = ["boto3", "dlt", "pyiceberg", "sqlalchemy"]
+    few = ["boto3", "dlt", "prefect", "pyiceberg", "sqlalchemy"]
     code = f"import sys, deployments.cli; print([name for name in {few} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
