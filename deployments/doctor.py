@@ -81,7 +81,9 @@ def examine(settings: Settings) -> list[Problem]:
     deadline = time.monotonic() + _DEADLINE_SECONDS
     for run in runs:
         found += run.result(deadline)
-    return sorted(found, key=lambda problem: problem.severity != "blocker")
+    # What several checks need is told once.
+    told = {(problem.problem, problem.fix): problem for problem in reversed(found)}
+    return sorted(reversed(told.values()), key=lambda problem: problem.severity != "blocker")
 
 
 class _Run:
