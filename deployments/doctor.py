@@ -82,8 +82,10 @@ def examine(settings: Settings) -> list[Problem]:
     for run in runs:
         found += run.result(deadline)
     # What several checks need is told once.
-    told = {(problem.problem, problem.fix): problem for problem in reversed(found)}
-    return sorted(reversed(told.values()), key=lambda problem: problem.severity != "blocker")
+    told: dict[tuple[str, str], Problem] = {}
+    for problem in found:
+        told.setdefault((problem.problem, problem.fix), problem)
+    return sorted(told.values(), key=lambda problem: problem.severity != "blocker")
 
 
 class _Run:
