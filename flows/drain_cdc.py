@@ -27,7 +27,7 @@ from tasks.cdc import (
 )
 from tasks.concurrency import source_lock
 from tasks.cost import Meter
-from tasks.events import emit_moved, emit_paused
+from tasks.events import emit_moved, emit_paused, emit_stopped
 from tasks.maintenance import mirror_all, register_tables
 from tasks.quality import measure_freshness
 from tasks.summaries import summarise_drain
@@ -74,6 +74,7 @@ def drain_cdc(through_lsn: Lsn | None = None, only_due: bool = False) -> list[Me
         report = sync_source(settings, through_lsn=lsn, only_due=only_due, steps=steps)
     emit_paused(source, {**report.checked.paused, **paused_in(report.outcomes)})
     emit_moved(source, report.moved())
+    emit_stopped(source, report.stopped)
     publish_drain(report, meter.read())
     publish_freshness(source, *measure_freshness(settings))
     if report.outcomes and settings.catalog.glue:

@@ -5,13 +5,14 @@ from typing import Any
 
 from prefect.events import emit_event
 
-from connectors.errors import TablePaused
+from connectors.errors import CaptureStopped, TablePaused
 from connectors.postgres.identifiers import TableName
 from connectors.quality.reports import TableComparison
 
 TABLE_PAUSED = "lakehouse.table.paused"
 ROWS_MOVED = "lakehouse.rows.moved"
 TABLES_DIFFER = "lakehouse.tables.differ"
+CAPTURE_STOPPED = "lakehouse.capture.stopped"
 
 
 def emit_paused(source: str, paused: Mapping[TableName, TablePaused]) -> None:
@@ -28,6 +29,12 @@ def emit_moved(source: str, changes: Mapping[TableName, int]) -> None:
     """Emits that a drain changed what readers see, if it did."""
     if changes:
         _emit(ROWS_MOVED, source, {"changes": {str(table): count for table, count in changes.items()}})
+
+
+def emit_stopped(source: str, stopped: CaptureStopped | None) -> None:
+    """Emits why changes of a source come no more, if they do not."""
+    if stopped is not None:
+        _emit(CAPTURE_STOPPED, source, {"reason": stopped.message, "fix": stopped.hint})
 
 
 def emit_differing(source: str, comparisons: Sequence[TableComparison]) -> None:

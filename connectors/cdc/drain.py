@@ -6,15 +6,15 @@ between two commits, the next run reads on from the positions in bronze: nothing
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from threading import Event
 
 from connectors.cdc.capture import Capture, look_at_capture
 from connectors.cdc.reports import DrainReport
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
-from connectors.debezium.config import topic_name
-from connectors.errors import CaptureStopped, CommitConflict, ServiceUnavailable
+from connectors.debezium.config import marker_topic, topic_name
+from connectors.errors import CaptureStopped, CommitConflict, PositionLost, ServiceUnavailable
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import registered_versions
@@ -25,8 +25,8 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
-from connectors.streams import ChangeStream, Positions, open_stream
-from connectors.streams.protocol import partition_counts
+from connectors.streams import ChangeStream, Positions, StreamPartition, open_stream
+from connectors.streams.protocol import REREGISTER, partition_counts
 
 _MARKER_SECONDS = 120
 _MARKER_LOOK_SECONDS = 0.1
@@ -48,7 +48,9 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
     """
     began = time.monotonic()
     layout = LakeLayout.of(settings)
-    tables = {topic_name(layout.source, table): log_name(table) for table in registered_versions(layout)}
+    versions = registered_versions(layout)
+    tables = {topic_name(layout.source, table): log_name(table) for table in versions}
+    captured = [topic_name(layout.source, table) for table, version in versions.items() if version.contract.captured]
     epoch = registered_slot_epoch(layout).epoch
     bronze = BronzeLog(layout)
     with closing(open_stream(settings)) as stream:
@@ -58,11 +60,15 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
             through_lsn = mark_source(settings)
         wanted = NO_MARKER if through_lsn is None else Marker(epoch, through_lsn)
         try:
-            messages, batches = _drain_through(stream, bronze, wanted, tables=tables, settings=settings)
+            messages, batches = _drain_through(
+                stream, bronze, wanted, tables=tables, captured=captured, settings=settings
+            )
         except CaptureStopped:
             if not own:
                 raise
-            messages, batches = _drain_through(stream, bronze, NO_MARKER, tables=tables, settings=settings)
+            messages, batches = _drain_through(
+                stream, bronze, NO_MARKER, tables=tables, captured=captured, settings=settings
+            )
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
     return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began, bronze.version)
@@ -93,7 +99,13 @@ def moved_since(settings: Settings, batch: int) -> set[TableName]:
 
 
 def _drain_through(
-    stream: ChangeStream, bronze: BronzeLog, wanted: Marker, *, tables: Mapping[str, str], settings: Settings
+    stream: ChangeStream,
+    bronze: BronzeLog,
+    wanted: Marker,
+    *,
+    tables: Mapping[str, str],
+    captured: Sequence[str],
+    settings: Settings,
 ) -> tuple[int, int]:
     """Drains what the stream holds, and goes on until all that was committed before a marker is in bronze."""
     messages = batches = 0
@@ -105,6 +117,7 @@ def _drain_through(
             # all that is written by now, which is all that was committed before the marker, must show first.
             arrived, written = bronze.marker, stream.written_positions()
         ends = stream.end_positions()
+        _require_topics(bronze, ends, [*captured, marker_topic(settings.cdc.source)])
         drained, committed = _drain_to(stream, bronze, ends, tables=tables, settings=settings)
         messages, batches = messages + drained, batches + committed
         if written is not None and all(ends.get(partition, 0) >= n for partition, n in written.items()):
@@ -116,6 +129,19 @@ def _drain_through(
             patience.renew()
         else:
             patience.wait("did not arrive" if written is None else "arrived, but a transaction before it did not end")
+
+
+def _require_topics(bronze: BronzeLog, ends: Positions, topics: Iterable[str]) -> None:
+    """Does nothing if every topic that was read is still there: one that is gone took what no drain had read of it."""
+    there = {partition.topic for partition in ends}
+    for topic in sorted(set(topics) - there):
+        first = StreamPartition(topic, "", 0)
+        if bronze.positions([first])[first] > 0:
+            raise PositionLost(
+                f"the topic {topic!r} was deleted: what no drain had read of it is lost",
+                hint=f"if its table was dropped, `lakehouse source register` ends its capture; else {REREGISTER}",
+                partition=first,
+            )
 
 
 class _Patience:

@@ -11,7 +11,14 @@ from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot
 from connectors.lake.epoch_log import current_epoch
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
-from connectors.postgres.checks import Finding, check_patterns, check_publication, check_server, check_tables
+from connectors.postgres.checks import (
+    Finding,
+    check_patterns,
+    check_publication,
+    check_server,
+    check_tables,
+    left_out,
+)
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import (
@@ -63,7 +70,9 @@ def check_source(settings: Settings) -> list[Finding]:
         ServiceUnavailable: The database does not answer.
     """
     with connect(settings.postgres) as connection:
-        return preflight_check(connection, settings, tables_to_capture(connection, settings))
+        tables = tables_to_capture(connection, settings)
+        names = [table.contract.table for table in tables]
+        return [*preflight_check(connection, settings, tables), *left_out(connection, settings.cdc.tables, names)]
 
 
 def source_status(settings: Settings) -> SourceStatus:
@@ -112,7 +121,7 @@ def _transaction_findings(connection: Connection) -> list[Finding]:
     """No replication slot can be made before the transactions that are open now have ended."""
     problem = "has been open for {0:.0f} min: until it ends, no replication slot can be made"
     return [
-        Finding("warning", found.name, problem.format(found.seconds / 60), found.end)
+        Finding("warning", found.name, problem.format(found.seconds / 60), f"wait, or end it: {found.end}")
         for found in open_transactions(connection)
         if found.seconds > _LONG_TRANSACTION_SECONDS
     ]

@@ -25,6 +25,8 @@ _TABLES = "table.include.list"
 """Option of the connector by which the NULL of a column that has a default would arrive as that default."""
 
 MAX_MESSAGE_BYTES = 16 * 2**20
+_QUEUE_BYTES = 64 * 2**20
+_FETCH_ROWS = 200
 
 _NOT_IN_TOPICS = re.compile(r"[^A-Za-z0-9._-]")
 _PLAIN = re.compile(r"[A-Za-z0-9_]")
@@ -187,6 +189,9 @@ def _delivery(settings: Settings) -> dict[str, str]:
         "poll.interval.ms": "50",
         "max.batch.size": "8192",
         "max.queue.size": "32768",
+        # By number alone, rows of 1 MB would take more than any heap.
+        "max.queue.size.in.bytes": str(_QUEUE_BYTES),
+        "snapshot.fetch.size": str(_FETCH_ROWS),
         "heartbeat.interval.ms": str(settings.cdc.heartbeat_seconds * 1000),
         # Without it an idle database would keep all the log that its neighbours write.
         "heartbeat.action.query": heartbeat,

@@ -1,5 +1,6 @@
 """The preflight check of a database: blockers and warnings, each with its fix."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,13 +14,16 @@ from connectors.postgres.patterns import is_exception, matches
 from connectors.postgres.replication import SlotState
 from connectors.postgres.types import refusal_of, sql_name
 
-Severity = Literal["blocker", "warning"]
+Severity = Literal["blocker", "warning", "note"]
 
 OLDEST_VERSION = 140000
 RESERVED_PREFIX = "_cdc_"
 # What the address of a database reads as something else.
 _IN_ADDRESS = frozenset("%+?")
 _SENDER_TIMEOUT_MS = 20_000
+_BESIDES = " -- "
+_COMMAND = "lakehouse "
+_STATEMENT = re.compile(r"(ALTER|CREATE|DROP|GRANT|ROLLBACK|SELECT) ")
 _EXCLUDE = "leave the table out of LAKEHOUSE_CDC__TABLES"
 
 _SERVER = """
@@ -43,21 +47,64 @@ _SERVER = """
 """
 
 
+# All that somebody may take for a table.
+_OTHERS = """
+    SELECT n.nspname, c.relname, CASE
+        WHEN c.relkind = 'f' THEN 'it is a foreign table, whose changes are in no log here'
+        WHEN c.relpersistence = 'u' THEN 'it is unlogged, so its changes are in no log'
+        WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                     AND d.deptype = 'e') THEN 'it belongs to an extension' END
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT c.relispartition
+      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    ORDER BY 1, 2
+"""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """A blocker or warning of the preflight check.
+    """Something that the preflight check found.
 
     Attributes:
-        severity: A blocker keeps the source from being registered; a warning does not.
+        severity: A blocker keeps the source from being registered; a warning does not; a note says what is left out.
         subject: What it is about: a table, a column, a setting.
         problem: What is wrong, and what would happen.
-        fix: SQL to run, or a setting of ours to change.
+        fix: SQL, a command of ours, or words; behind ` -- ` what else there is to do, or to do instead.
     """
 
     severity: Severity
     subject: str
     problem: str
     fix: str
+
+    @property
+    def sql(self) -> str:
+        """The SQL of the fix; with `...` where a value is to be chosen; empty if it is none."""
+        first, _, _ = self.fix.partition(_BESIDES)
+        return first if _STATEMENT.match(first) else ""
+
+    @property
+    def command(self) -> str:
+        """The command of the fix; empty if it is none."""
+        first, _, _ = self.fix.partition(_BESIDES)
+        return first if first.startswith(_COMMAND) else ""
+
+    @property
+    def advice(self) -> str:
+        """What the fix says besides SQL or a command, or instead."""
+        _, _, rest = self.fix.partition(_BESIDES)
+        return rest if self.sql or self.command else self.fix
+
+    def as_facts(self) -> dict[str, str]:
+        """All of it, for programs: the fix in its parts."""
+        return {
+            "severity": self.severity,
+            "subject": self.subject,
+            "problem": self.problem,
+            "sql": self.sql,
+            "command": self.command,
+            "advice": self.advice,
+        }
 
 
 def check_server(connection: Connection, slot: SlotState | None) -> list[Finding]:
@@ -167,6 +214,21 @@ def check_patterns(patterns: Sequence[str], tables: Sequence[TableName]) -> list
         for pattern in patterns
         if not is_exception(pattern) and not any(matches(pattern, table) for table in tables)
     ]
+
+
+def left_out(connection: Connection, patterns: Sequence[str], captured: Iterable[TableName]) -> list[Finding]:
+    """Says of every other table of the database why it is not captured."""
+    chosen = frozenset(captured)
+    found = []
+    for schema, name, why in connection.execute(_OTHERS):
+        table = TableName(schema, name)
+        if table in chosen:
+            continue
+        meant = any(matches(pattern, table) for pattern in patterns if not is_exception(pattern))
+        reason = why or ("a pattern with `!` excludes it" if meant else "no pattern means it")
+        advice = "nothing can be done about it here" if why else "change LAKEHOUSE_CDC__TABLES to capture it"
+        found.append(Finding("note", str(table), f"is left out: {reason}", advice))
+    return found
 
 
 def check_tables(tables: Iterable[CatalogTable], *, role: str, published: Iterable[TableName] = ()) -> list[Finding]:

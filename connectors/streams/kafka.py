@@ -186,7 +186,7 @@ class KafkaStream:
             names = [t for t in self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics if self._is_ours(t)]
             described = self._admin.describe_topics(TopicCollection(names)) if names else {}
             topics = [future.result(_REQUEST_SECONDS) for future in described.values()]
-        except KafkaException as error:
+        except (KafkaException, TimeoutError) as error:
             raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
         return sorted(StreamPartition(t.name, str(t.topic_id), p.id) for t in topics for p in t.partitions)
 
@@ -205,7 +205,7 @@ class KafkaStream:
             return {}
         try:
             found = _patiently(partial(self._list_offsets, isolation=isolation), wanted)
-        except KafkaException as error:
+        except (KafkaException, TimeoutError) as error:
             raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
         return {p: found[p.topic, p.partition] for p in partitions}
 

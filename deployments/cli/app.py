@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from connectors.errors import LakehouseError
 from deployments.cli import (
@@ -28,11 +29,11 @@ from deployments.cli import (
     spark_commands,
     stack_commands,
 )
-from deployments.cli.console import data, print_error
+from deployments.cli.console import data, print_error, unforeseen
 
 
 class Commands(TyperGroup):
-    """All commands; an error of ours ends them with its message and hint, without a traceback."""
+    """All commands; an error ends them with a message and a hint; the traceback of an unforeseen one goes to a file."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was asked for."""
@@ -40,6 +41,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except LakehouseError as error:
             print_error(error)
+            raise typer.Exit(1) from None
+        except (TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last place where it can be told in words
+            print_error(unforeseen(error))
             raise typer.Exit(1) from None
 
 

@@ -1,9 +1,13 @@
 """Where commands print: data on stdout, everything else on stderr, so that output can be piped."""
 
+import logging
+import os
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -43,8 +47,43 @@ def progress(doing: str, *, line_seconds: float = _LINE_SECONDS) -> Iterator[Non
         reporter.join()
 
 
+class _Talking(logging.Handler):
+    """Prints what is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one message."""
+        talk.print(record.getMessage(), soft_wrap=True)
+
+
+@contextmanager
+def shown_log(name: str) -> Iterator[None]:
+    """Shows what a logger says meanwhile, of a step that waits and tells for what."""
+    logger, handler = logging.getLogger(name), _Talking()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
 def print_error(error: LakehouseError) -> None:
     """Prints what went wrong, and on a line of its own what to do about it."""
     talk.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
     if error.hint is not None:
         talk.print(Text.assemble(("hint: ", "bold"), error.hint), soft_wrap=True)
+
+
+def unforeseen(error: Exception) -> LakehouseError:
+    """Makes an error for people of one that nobody foresaw; its traceback goes to a file, for those who mend it."""
+    home = Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
+    file = home / "traceback.txt"
+    said = f"{type(error).__name__}: {error}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(traceback.format_exception(error)))
+    except OSError:
+        return LakehouseError(said, hint="nobody foresaw this; `lakehouse doctor` may know more")
+    return LakehouseError(said, hint=f"nobody foresaw this: report it, with {file}; `lakehouse doctor` may know more")

@@ -21,7 +21,7 @@ from deployments.cli.console import data, talk
 from tasks.words import counted
 
 PANEL = "Change data capture"
-COLOURS = {"blocker": "bold red", "warning": "yellow"}
+COLOURS = {"blocker": "bold red", "warning": "yellow", "note": "dim"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -35,17 +35,25 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(sources)
 
 
-def check(as_json: AsJson = False) -> None:
-    """Run the preflight check: blockers and warnings, each with the SQL that fixes it.
+def check(
+    only_sql: Annotated[bool, typer.Option("--sql", help="Print only the SQL of the fixes, to be piped.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the preflight check: blockers and warnings, each with the SQL that fixes it, and which tables are left out.
 
     Checks the server, the user and every table that LAKEHOUSE_CDC__TABLES selects, and changes nothing.
     Exits with 1 if there are blockers.
 
-    Example: lakehouse source check
+    Example: lakehouse source check --sql
     """
     findings = check_source(load_settings())
     if as_json:
-        data.print_json(json.dumps([dataclasses.asdict(finding) for finding in findings]))
+        data.print_json(json.dumps([finding.as_facts() for finding in findings]))
+    elif only_sql:
+        for finding in findings:
+            if finding.sql:
+                # A value is to be chosen first.
+                data.print(Text(f"-- {finding.sql}" if "..." in finding.sql else finding.sql))
     else:
         _print_findings(findings, data)
         blockers = sum(finding.severity == "blocker" for finding in findings)

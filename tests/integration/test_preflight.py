@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from connectors.cdc import source_status
 from connectors.cdc.registration import register_source
@@ -11,6 +12,7 @@ from connectors.cdc.source_status import check_source
 from connectors.errors import SourceNotReady
 from connectors.postgres.connection import connect
 from connectors.settings import PostgresSettings
+from deployments.cli import app
 from tests.lake import differences, drain, registered_source, with_cdc
 
 
@@ -76,7 +78,8 @@ def test_transaction_that_will_block_the_slot(settings, source, monkeypatch):
         pid = other.info.backend_pid
         [found] = [f for subject, f in warnings(settings).items() if f"pid {pid}" in subject]
         assert f"in {settings.postgres.database}" in found.subject
-        assert found.fix == f"SELECT pg_terminate_backend({pid});"
+        assert found.advice == f"wait, or end it: SELECT pg_terminate_backend({pid});"
+        assert found.sql == ""  # nobody ends a transaction by a pipe
 
 
 def test_limits_that_a_role_has_do_not_end_our_connections(settings, source):
@@ -138,3 +141,29 @@ def test_database_without_an_encoding_is_told_and_raises_nothing_else(settings, 
 def of_database(settings, name):
     postgres: PostgresSettings = settings.postgres.model_copy(update={"database": name})
     return settings.model_copy(update={"postgres": postgres})
+
+
+def test_every_table_that_is_left_out_is_named_with_the_reason(settings, source):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE UNLOGGED TABLE u (id int PRIMARY KEY)")
+    source.execute("CREATE SCHEMA other; CREATE TABLE other.o (id int PRIMARY KEY)")
+    source.execute("CREATE TABLE secret (id int PRIMARY KEY); CREATE VIEW v AS SELECT * FROM t")
+    own = with_cdc(settings, tables=("public.*", "!public.secret"))
+    notes = {f.subject: f.problem for f in check_source(own) if f.severity == "note"}
+    assert notes == {
+        "public.u": "is left out: it is unlogged, so its changes are in no log",
+        "public.secret": "is left out: a pattern with `!` excludes it",
+        "other.o": "is left out: no pattern means it",
+    }
+
+
+def test_fixes_come_as_sql_command_or_words_of_their_own(settings, source, environment):
+    source.execute("CREATE TABLE k (a int); CREATE TABLE n (id int PRIMARY KEY)")
+    source.execute("ALTER TABLE n REPLICA IDENTITY NOTHING")
+    facts = {f.subject: f.as_facts() for f in check_source(settings)}
+    assert facts["public.k"]["sql"] == 'ALTER TABLE "public"."k" ADD PRIMARY KEY (...);'
+    assert facts["public.k"]["advice"] == 'or: ALTER TABLE "public"."k" REPLICA IDENTITY FULL;'
+    piped = CliRunner().invoke(app, ["source", "check", "--sql"])
+    assert piped.exit_code == 1
+    assert '-- ALTER TABLE "public"."k" ADD PRIMARY KEY (...);' in piped.stdout.splitlines()
+    source.execute(piped.stdout.replace("ALTER SYSTEM", "-- ALTER SYSTEM"))
+    assert set(blockers(settings)) == {"public.k"}

@@ -5,9 +5,10 @@ from prefect.events.clients import AssertingEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from connectors.errors import CaptureStopped
 from connectors.lake.silver.schema import table_paused
 from connectors.postgres.contracts import TableContract
-from tasks.events import emit_paused
+from tasks.events import emit_paused, emit_stopped
 
 ODD = TableContract(schema_name="Rail way", table_name="a b", columns=(), key=("id",))
 
@@ -39,6 +40,14 @@ def test_held_table_is_told_with_the_reason_and_the_command(emitted):
     }
 
 
-def test_no_held_table_is_no_event(emitted):
+def test_capture_that_has_stopped_is_told_with_the_cause_and_the_fix(emitted):
+    emit_stopped("shop", CaptureStopped("capture has stopped: its connector is paused", hint="start it"))
+    [event] = emitted()
+    assert (event.event, event.resource.id) == ("lakehouse.capture.stopped", "lakehouse.source.shop")
+    assert event.payload == {"reason": "capture has stopped: its connector is paused", "fix": "start it"}
+
+
+def test_no_held_table_and_no_stop_is_no_event(emitted):
     emit_paused("shop", {})
+    emit_stopped("shop", None)
     assert emitted() == []
