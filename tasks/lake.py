@@ -22,7 +22,8 @@ def rebuild_table(settings: Settings, table: TableName) -> RebuildReport:
     """Rebuilds a silver table from bronze."""
 
 
-@preset_task("resync {table}", "connectors.cdc.resync:resync_table")
+# Ended in the middle, it would begin anew, and never end for a table that takes longer.
+@preset_task("resync {table}", "connectors.cdc.resync:resync_table", timeout_seconds=None)
 def resync_table(settings: Settings, table: TableName) -> RebuildReport:
     """Re-snapshots a table from the source."""
 

@@ -24,7 +24,8 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker, has_rows, published_tables
 from connectors.settings import Settings
 
-_SNAPSHOT_SECONDS = 60 * 60
+# A connector that fails ends the wait at once: this is for one that hangs.
+_SNAPSHOT_SECONDS = 24 * 60 * 60
 
 
 def resync_table(settings: Settings, table: TableName) -> RebuildReport:

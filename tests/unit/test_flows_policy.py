@@ -40,7 +40,7 @@ def test_no_task_bypasses_the_preset_without_a_reason():
     found = all_tasks()
     assert {"drain_source", "merge_table", "build_models"} <= set(found)
     other = {name: bypassed(task) for name, task in found.items() if bypassed(task)}
-    assert other == {"submit_merge": {"timeout_seconds"}}
+    assert other == {"submit_merge": {"timeout_seconds"}, "resync_table": {"timeout_seconds"}}
 
 
 def test_a_task_has_the_signature_of_the_function_that_it_calls():
