@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import botocore.session
 import duckdb
 import pytest
 import typer.main
@@ -107,10 +108,32 @@ def check_command(words: list[str]) -> None:
         check_make(words[1:])
     elif program == "uv":
         assert (ROOT / words[-1]).exists(), f"nothing to open: {words[-1]}"
+    elif program == "aws":
+        check_aws(words[1:])
+    elif program == "spark-submit":
+        assert (ROOT / words[1]).exists(), f"nothing to submit: {words[1]}"
     elif program == "cp":
         assert (ROOT / words[1]).exists(), f"nothing to copy: {words[1]}"
     else:
         assert program in {"git", "cd", "pre-commit", "pytest", "python"}, f"unchecked command: {program}"
+
+
+def check_aws(words: list[str]) -> None:
+    service, operation, *rest = words
+    if service == "s3":
+        assert operation in {"cp", "sync"}
+        return
+    model = botocore.session.get_session().get_service_model(service)
+    found = model.operation_model(operation.replace("-", " ").title().replace(" ", ""))
+    options = {re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in found.input_shape.members}
+    given = {word.removeprefix("--") for word in rest if word.startswith("--")}
+    assert given <= options, f"no such option: {given - options}"
+
+
+def check_dockerfile(code: str) -> None:
+    instructions = [line.split()[0] for line in code.splitlines() if line]
+    assert instructions[0] == "FROM"
+    assert set(instructions) <= {"FROM", "USER", "RUN", "COPY", "ENV"}
 
 
 def check_sql(sql: str) -> None:
@@ -162,6 +185,7 @@ CHECKS = {
     "sql": check_sql,
     "mermaid": check_mermaid,
     "yaml": check_yaml,
+    "dockerfile": check_dockerfile,
 }
 
 
