@@ -136,7 +136,7 @@ def _require_topics(bronze: BronzeLog, ends: Positions, topics: Iterable[str]) -
     there = {partition.topic for partition in ends}
     for topic in sorted(set(topics) - there):
         first = StreamPartition(topic, "", 0)
-        if bronze.positions([first])[first] > 0:
+        if bronze.has_messages_of(first):
             raise PositionLost(
                 f"the topic {topic!r} was deleted: what no drain had read of it is lost",
                 hint=f"if its table was dropped, `lakehouse source register` ends its capture; else {REREGISTER}",

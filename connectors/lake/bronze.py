@@ -102,6 +102,10 @@ class BronzeLog:
         """Whether a partition of this topic, or of an older one of its name, was ever read."""
         return self._number(_position_name(partition)) is not None
 
+    def has_messages_of(self, partition: StreamPartition) -> bool:
+        """Whether a partition of this topic, or of an older one of its name, was read beyond its beginning."""
+        return bool(self._number(_position_name(partition)))
+
     def append(
         self,
         raw: RawBatch,
