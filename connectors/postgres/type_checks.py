@@ -31,11 +31,6 @@ _DOMAINS_OVER_ENUMS = """
     WHERE t.typtype = 'd' AND t.typcategory = 'E' ORDER BY 1, 2
 """
 
-_EMPTY_ENUMS = """
-    SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-    WHERE t.typtype = 'e' AND NOT EXISTS (SELECT FROM pg_enum e WHERE e.enumtypid = t.oid) ORDER BY 1, 2
-"""
-
 # Constraints of one column, with its name as PostgreSQL writes it in them.
 _CONSTRAINTS = """
     SELECT n.nspname, c.relname, a.attname, format('%%I', a.attname), pg_get_expr(k.conbin, k.conrelid)
@@ -102,7 +97,6 @@ def check_types(connection: Connection, tables: Sequence[CatalogTable]) -> list[
     return [
         *_namesake_findings(connection, types),
         *_domain_findings(connection),
-        *_empty_enum_findings(connection),
         *(_money_findings(connection) if "money" in types else ()),
         *_guard_findings(connection, tables),
     ]
@@ -127,18 +121,6 @@ def _domain_findings(connection: Connection) -> list[Finding]:
             f"DROP DOMAIN {domain.quoted}; -- after giving the enum's own type to its columns",
         )
         for domain in (TableName(*row) for row in connection.execute(_DOMAINS_OVER_ENUMS))
-    ]
-
-
-def _empty_enum_findings(connection: Connection) -> list[Finding]:
-    return [
-        Finding(
-            "blocker",
-            str(enum),
-            "is an enum without labels: Debezium does not start in a database that has one",
-            f"DROP TYPE {enum.quoted}; -- or: ALTER TYPE {enum.quoted} ADD VALUE '...';",
-        )
-        for enum in (TableName(*row) for row in connection.execute(_EMPTY_ENUMS))
     ]
 
 

@@ -48,16 +48,6 @@ def test_generated_column_under_full_identity(settings, source, kind):
         assert blockers(settings) == {}
 
 
-def test_enum_without_labels(settings, source):
-    source.execute("CREATE TYPE mood AS ENUM (); CREATE TABLE t (id int PRIMARY KEY)")
-    [found] = blockers(settings).values()
-    assert (found.subject, "without labels" in found.problem) == ("public.mood", True)
-    with pytest.raises(SourceNotReady, match="an enum without labels"):
-        register_source(settings)
-    source.execute(found.fix)
-    assert blockers(settings) == {}
-
-
 def test_two_tables_that_would_be_read_by_one_name(settings, source):
     source.execute('CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE "Orders" (id int PRIMARY KEY)')
     source.execute("CREATE SCHEMA sales; CREATE TABLE sales.items (id int PRIMARY KEY)")

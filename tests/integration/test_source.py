@@ -32,7 +32,7 @@ def source(settings: Settings) -> Iterator[Settings]:
         f'CREATE SCHEMA "{WEIRD.schema.replace(chr(34), chr(34) * 2)}"',
         f'CREATE TABLE {WEIRD.quoted} ("Key, one" int PRIMARY KEY, "a.b" text, "from" text)',
         f"INSERT INTO {WEIRD.quoted} VALUES (1, 'x', 'y')",
-        'CREATE TABLE "Orders" (id int PRIMARY KEY)',
+        'CREATE TABLE "Items" (id int PRIMARY KEY)',
     )
     yield settings
     remove_source(settings, dry_run=False)
@@ -70,7 +70,7 @@ def test_registering_twice_changes_nothing(source: Settings) -> None:
     first = register_source(source)
     second = register_source(source)
     assert (first.epoch, second.epoch) == (1, 1)
-    assert first.tables == (WEIRD, TableName("public", "Orders"), TableName("public", "orders"))
+    assert first.tables == (WEIRD, TableName("public", "Items"), TableName("public", "orders"))
     assert second.changed == ()
     assert set(latest_contracts(LakeLayout.of(source))) == set(first.tables)
 
