@@ -55,7 +55,7 @@ class Lag:
 
 
 def measure_lag(settings: Settings) -> Lag:
-    """Measures it, and changes nothing.
+    """Measures it, and changes no table.
 
     Raises:
         ConfigurationError: Database or stream are not configured, or refuse.
