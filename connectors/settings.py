@@ -25,7 +25,8 @@ STACK_FILE = "stack.json"
 _UNUSABLE_IN_ROOT = frozenset("[]*?%#")
 
 
-def _home() -> Path:
+def home_folder() -> Path:
+    """The state folder, as the environment alone names it: for what happens before settings are read."""
     return Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
 
 
@@ -108,7 +109,7 @@ class LakeSettings(_Group):
     """The lake. Credentials for S3 come from the usual `AWS_*` variables."""
 
     root: str = Field(
-        default_factory=lambda: str(_home() / "lake"),
+        default_factory=lambda: str(home_folder() / "lake"),
         description="A folder or an `s3://bucket/prefix`.",
     )
 
@@ -303,7 +304,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default_factory=_home,
+        default_factory=home_folder,
         description="Folder of the local stack, gold and dbt's output; by default `.lakehouse` in the working folder.",
     )
     postgres: PostgresSettings = Field(default_factory=PostgresSettings)
@@ -347,7 +348,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Adds the addresses of the local stack below the environment and `.env`."""
         given = {**dotenv_settings(), **env_settings(), **init_settings()}
-        stack = JsonConfigSettingsSource(settings_cls, json_file=Path(given.get("home") or _home()) / STACK_FILE)
+        stack = JsonConfigSettingsSource(settings_cls, json_file=Path(given.get("home") or home_folder()) / STACK_FILE)
         return init_settings, env_settings, dotenv_settings, file_secret_settings, stack
 
 

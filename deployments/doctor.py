@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +15,6 @@ import psutil
 
 from connectors.cdc.capture import look_at_capture
 from connectors.cdc.source_status import check_source
-from connectors.debezium.config import slot_name
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.checked import read_checked
@@ -23,8 +22,7 @@ from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.quarantine import count_rejected
 from connectors.lake.storage import is_remote, remove_file, write_file
-from connectors.postgres.connection import connect
-from connectors.postgres.replication import read_slot, slot_wal_limit
+from connectors.quality.freshness import read_lag
 from connectors.settings import Settings, load_own_settings
 from connectors.streams import open_stream
 from deployments.stack.stack import LocalStack
@@ -37,7 +35,6 @@ _DEADLINE_SECONDS = 4.5
 _LITTLE_DISK, _LOW_DISK = 1e9, 5e9
 _LITTLE_MEMORY, _LOW_MEMORY = 0.3e9, 1e9
 _MUCH_OF_LIMIT = 0.5
-_WORKER_SECONDS = 120
 _PREFECT_SECONDS = 3
 
 
@@ -69,7 +66,7 @@ class Check:
     """
 
     area: str
-    find: Callable[[Settings], Iterator[Problem]]
+    find: Callable[[Settings], Iterable[Problem]]
     needs: frozenset[str] = field(default=frozenset())
 
 
@@ -157,14 +154,12 @@ def _database(settings: Settings) -> Iterator[Problem]:
     for finding in check_source(settings):
         if finding.severity == "blocker":
             yield Problem("blocker", "database", f"{finding.subject} {finding.problem}", finding.fix)
-    with connect(settings.postgres) as connection:
-        slot, limit = read_slot(connection, slot_name(settings.cdc.source)), slot_wal_limit(connection)
-    if slot is None or slot.retained_bytes is None:
-        return
-    kept = f"{slot.retained_bytes / 1e9:.1f} GB of log are kept for this source"
-    if limit is not None and slot.retained_bytes > _MUCH_OF_LIMIT * limit:
+    lag = read_lag(settings)
+    kept, limit = lag.retained_bytes or 0, lag.limit_bytes
+    if limit is not None and kept > _MUCH_OF_LIMIT * limit:
         fix = "drain, or raise max_slot_wal_keep_size: beyond it the slot is lost, and all tables are to be read again"
-        yield Problem("warning", "database", f"{kept}, of {limit / 1e9:.1f} GB at the most", fix)
+        text = f"{kept / 1e9:.1f} GB of log are kept for this source, of {limit / 1e9:.1f} GB at the most"
+        yield Problem("warning", "database", text, fix)
 
 
 def _capture(settings: Settings) -> Iterator[Problem]:
@@ -176,12 +171,13 @@ def _capture(settings: Settings) -> Iterator[Problem]:
         yield Problem("blocker", "capture", stopped.message, stopped.hint or "see `lakehouse source status`")
 
 
-def _stream(settings: Settings) -> Iterator[Problem]:
+def _stream(settings: Settings) -> Iterable[Problem]:
+    """What is wrong here is raised: the broker does not answer, or a position is lost."""
     with closing(open_stream(settings)) as stream:
         ends = stream.end_positions()
     if _captured(settings):
         BronzeLog(LakeLayout.of(settings)).positions(ends)
-    yield from ()
+    return ()
 
 
 def _lake(settings: Settings) -> Iterator[Problem]:

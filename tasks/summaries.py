@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from connectors.backfill.grid import Grid
 from connectors.cdc.outcomes import failures, succeeded
@@ -10,8 +11,10 @@ from connectors.cdc.sync import Outcomes, SyncReport
 from connectors.errors import TablePaused
 from connectors.loads.reports import LoadReport
 from connectors.quality.reports import TableComparison
-from tasks.artifacts import DbtNode
 from tasks.words import counted
+
+if TYPE_CHECKING:
+    from tasks.artifacts import DbtNode  # takes Prefect with it, which commands do without
 
 
 def summarise_drain(report: SyncReport) -> str:
@@ -84,7 +87,7 @@ def summarise_load(reports: Sequence[LoadReport], *, failed: int) -> str:
     return ", ".join([*parts, *([f"{failed} failed"] if failed else [])])
 
 
-def summarise_build(nodes: Sequence[DbtNode]) -> str:
+def summarise_build(nodes: Sequence["DbtNode"]) -> str:
     """`12 models built, 40 tests passed`."""
     models = [node for node in nodes if node.kind == "model" and not node.failed]
     tests = [node for node in nodes if node.kind in ("test", "unit_test") and not node.failed]

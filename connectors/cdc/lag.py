@@ -1,19 +1,16 @@
 """How far the lake is behind its source: in the log of the database, in the stream, in bronze."""
 
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.debezium.config import topic_name
-from connectors.lake.bronze import BronzeFile, BronzeLog
+from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
 from connectors.lake.layout import LakeLayout, log_name
 from connectors.lake.numbers import reached
 from connectors.lake.silver.progress import BATCH
-from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.replication import slot_wal_limit
 from connectors.quality.freshness import open_tables, read_lag, read_states
 from connectors.quality.reports import SourceLag
 from connectors.settings import Settings
@@ -45,12 +42,10 @@ class Lag:
 
     Attributes:
         source: Of capturing: what the database's log holds that is not in the stream.
-        wal_limit_bytes: How much log the database keeps for capturing before it drops the slot; None: all.
         tables: Of each captured table.
     """
 
     source: SourceLag
-    wal_limit_bytes: int | None
     tables: tuple[TableLag, ...]
 
 
@@ -76,10 +71,8 @@ def measure_lag(settings: Settings) -> Lag:
         waiting = [file for file in files.get(log_name(table), ()) if file.last_batch > merged]
         since = min((file.written_at for file in waiting), default=None)
         count = undrained.get(topic_name(layout.source, table), 0)
-        found.append(TableLag(table, count, _rows(waiting), since, newest.get(table)))
-    with connect(settings.postgres) as connection:
-        limit = slot_wal_limit(connection)
-    return Lag(read_lag(settings), limit, tuple(found))
+        found.append(TableLag(table, count, sum(file.rows for file in waiting), since, newest.get(table)))
+    return Lag(read_lag(settings), tuple(found))
 
 
 def _undrained(settings: Settings, bronze: BronzeLog) -> dict[str, int]:
@@ -90,7 +83,3 @@ def _undrained(settings: Settings, bronze: BronzeLog) -> dict[str, int]:
     for partition, position in bronze.positions(ends).items():
         counts[partition.topic] = counts.get(partition.topic, 0) + max(0, ends[partition] - position)
     return counts
-
-
-def _rows(files: Iterable[BronzeFile]) -> int:
-    return sum(file.rows for file in files)

@@ -10,7 +10,7 @@ from connectors.emr.runs import JobRun
 from connectors.emr.service import JobService, follow
 from connectors.errors import ConfigurationError, TerminalError
 from connectors.lake.checked import read_checked
-from connectors.lake.contract_log import captured_tables
+from connectors.lake.contract_log import captured_tables, latest_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.silver.table import SilverTable
 from connectors.postgres.identifiers import TableName
@@ -30,26 +30,32 @@ def tables_for_spark(
         rebuild: Whether they are to be rebuilt, so that it does not matter what is pending.
 
     Raises:
-        ConfigurationError: No table with a primary key is meant.
+        ConfigurationError: No table with a primary key is meant that is not paused, or nothing says what to rebuild.
     """
-    if patterns is not None:
-        meant = captured_tables(settings, patterns)
-        keyed = [table for table in meant if open_silver(settings, table).contract.key]
-        if not keyed:
-            raise ConfigurationError(
-                f"{', '.join(map(str, meant))}: no primary key", hint="`lakehouse drain` and `lakehouse rebuild` do it"
-            )
+    layout = LakeLayout.of(settings)
+    checked = read_checked(layout)
+    paused = frozenset[TableName]() if checked is None else checked.paused
+    if patterns is None:
         if rebuild:
-            return keyed
-        return [pending.table for pending in pending_tables(settings) if pending.table in keyed]
-    checked, now = read_checked(LakeLayout.of(settings)), datetime.now(UTC)
-    return [
-        pending.table
-        for pending in pending_tables(settings)
-        if pending.is_for_spark(settings.spark)
-        and pending.is_due(settings.cdc, now)
-        and not (checked and pending.table in checked.paused)
-    ]
+            raise ConfigurationError("no table is named that is to be rebuilt", hint="name some, or `*.*`")
+        now = datetime.now(UTC)
+        return [
+            pending.table
+            for pending in pending_tables(settings)
+            if pending.table not in paused
+            and pending.is_for_spark(settings.spark)
+            and pending.is_due(settings.cdc, now)
+        ]
+    meant, versions = captured_tables(settings, patterns), latest_versions(layout)
+    wanted = [table for table in meant if versions[table].contract.key and table not in paused]
+    if not wanted:
+        raise ConfigurationError(
+            f"{', '.join(map(str, meant))}: without a primary key, or paused",
+            hint="`lakehouse drain` merges tables without a key, and says which command resumes a paused one",
+        )
+    if rebuild:
+        return wanted
+    return [pending.table for pending in pending_tables(settings) if pending.table in wanted]
 
 
 def run_on_spark(

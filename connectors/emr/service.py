@@ -1,18 +1,21 @@
 """Jobs on EMR Serverless: the same work is started once, and found again by whoever asks for it meanwhile."""
 
 import hashlib
-import time
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tenacity import Retrying, retry_if_result, wait_exponential
+
 from connectors.aws import aws_client, aws_errors
 from connectors.emr.runs import ENDED, JobRun
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, LakehouseError
 from connectors.settings import AwsSettings, SparkSettings
 
 _SERVICE = "emr-serverless"
-_FIRST_LOOK_SECONDS, _LOOK_SECONDS = 1.0, 10.0
+_LOOK_SECONDS = 10.0
+_log = logging.getLogger(__name__)
 
 
 class JobService:
@@ -131,21 +134,30 @@ def follow(service: JobService, job: str, *, say: Callable[[JobRun], None]) -> J
     Raises:
         ServiceUnavailable: EMR did not answer.
     """
-    state, pause = None, _FIRST_LOOK_SECONDS
+    states: list[str] = []
+
+    def look() -> JobRun:
+        run = service.look(job)
+        if run.state not in states[-1:]:
+            states.append(run.state)
+            say(run)
+        return run
+
+    waiting = Retrying(retry=retry_if_result(lambda run: not run.ended), wait=wait_exponential(max=_LOOK_SECONDS))
     try:
-        while True:
-            run = service.look(job)
-            if run.state != state:
-                state = run.state
-                say(run)
-            if run.ended:
-                return run
-            time.sleep(min(pause, _LOOK_SECONDS))
-            pause *= 2
+        return waiting(look)
     except BaseException as error:
         if not isinstance(error, Exception):
-            service.cancel(job)
+            _cancel(service, job)
         raise
+
+
+def _cancel(service: JobService, job: str) -> None:
+    """Cancels a job for somebody who is ending: nothing may take the place of what ends them."""
+    try:
+        service.cancel(job)
+    except LakehouseError as error:
+        _log.warning("job %s goes on, as it could not be cancelled: %s", job, error)
 
 
 def _token(*parts: str) -> str:

@@ -67,7 +67,7 @@ def list_tables(connection: Connection, patterns: Sequence[str] = ("*.*",)) -> l
     Raises:
         ConfigurationError: A pattern is not of the form `schema.table`.
     """
-    return select(patterns, (TableName(*row) for row in connection.execute(TABLES)))
+    return select(patterns, (TableName(*row) for *row, why in connection.execute(TABLES) if why is None))
 
 
 def read_tables(

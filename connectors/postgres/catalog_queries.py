@@ -4,13 +4,17 @@ A partitioned table stands for its partitions; tables of extensions belong to th
 """
 
 TABLES = """
-    SELECT n.nspname, c.relname
+    SELECT n.nspname, c.relname, CASE
+        WHEN c.relkind = 'f' THEN 'it is a foreign table, whose changes are in no log here'
+        WHEN c.relpersistence = 'u' THEN 'it is unlogged, so its changes are in no log'
+        WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                     AND d.deptype = 'e') THEN 'it belongs to an extension' END
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+    WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT c.relispartition
       AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-      AND NOT EXISTS (SELECT FROM pg_depend d
-                      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    ORDER BY 1, 2
 """
+"""All that somebody may take for a table, and why it can't be captured; NULL: it can."""
 
 # One statement, as it sees all of the catalogue at one moment; functions like `pg_partition_tree` would see it later.
 # `base` walks from a domain to what it is made of; its innermost row has the type that travels.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from connectors.errors import SourceNotReady
 from connectors.postgres.catalog import CatalogTable
+from connectors.postgres.catalog_queries import TABLES
 from connectors.postgres.connection import Connection
 from connectors.postgres.contracts import ColumnContract
 from connectors.postgres.identifiers import TableName, quote_identifier
@@ -44,20 +45,6 @@ _SERVER = """
                OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication'
                           AND pg_has_role(current_user, oid, 'MEMBER')) AS replicates,
            has_database_privilege(current_database(), 'CREATE') AS creates
-"""
-
-
-# All that somebody may take for a table.
-_OTHERS = """
-    SELECT n.nspname, c.relname, CASE
-        WHEN c.relkind = 'f' THEN 'it is a foreign table, whose changes are in no log here'
-        WHEN c.relpersistence = 'u' THEN 'it is unlogged, so its changes are in no log'
-        WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                     AND d.deptype = 'e') THEN 'it belongs to an extension' END
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND NOT c.relispartition
-      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-    ORDER BY 1, 2
 """
 
 
@@ -220,7 +207,7 @@ def left_out(connection: Connection, patterns: Sequence[str], captured: Iterable
     """Says of every other table of the database why it is not captured."""
     chosen = frozenset(captured)
     found = []
-    for schema, name, why in connection.execute(_OTHERS):
+    for schema, name, why in connection.execute(TABLES):
         table = TableName(schema, name)
         if table in chosen:
             continue

@@ -13,7 +13,7 @@ from connectors.lake.storage import open_table, scratch_connection
 from connectors.lake.views import PinnedTable, pin_table
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName, quote_literal
-from connectors.postgres.replication import current_lsn, read_slot
+from connectors.postgres.replication import current_lsn, read_slot, slot_wal_limit
 from connectors.quality.measured import Measured, files_of, read_measured, record_measured
 from connectors.quality.reports import SourceLag, TableState
 from connectors.settings import Settings
@@ -54,11 +54,11 @@ def read_lag(settings: Settings) -> SourceLag:
     """
     with connect(settings.postgres) as connection:
         slot = read_slot(connection, slot_name(settings.cdc.source))
-        now = current_lsn(connection)
+        now, limit = current_lsn(connection), slot_wal_limit(connection)
     if slot is None:
-        return SourceLag(behind_bytes=None, retained_bytes=None, reading=False)
+        return SourceLag(behind_bytes=None, retained_bytes=None, reading=False, limit_bytes=limit)
     behind = None if slot.confirmed_lsn is None else max(0, now - slot.confirmed_lsn)
-    return SourceLag(behind_bytes=behind, retained_bytes=slot.retained_bytes, reading=slot.active)
+    return SourceLag(behind, slot.retained_bytes, slot.active, limit)
 
 
 def measure_freshness(settings: Settings) -> tuple[list[TableState], SourceLag]:

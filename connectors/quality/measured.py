@@ -35,7 +35,7 @@ def files_of(pinned: PinnedTable) -> str:
 
 
 def read_measured(layout: LakeLayout) -> dict[str, Measured]:
-    """Returns what was found, by table; nothing where the file is of another release."""
+    """Returns what was found, by table."""
     found = read_file(_file(layout))
     rows = {} if found is None else json.loads(found)
     return {

@@ -52,8 +52,10 @@ class SourceLag:
         behind_bytes: WAL that Debezium has not confirmed yet; None if there is no slot.
         retained_bytes: WAL that the server retains for it; None if there is no slot, or its WAL is gone.
         reading: Debezium reads from the slot now.
+        limit_bytes: WAL that the server retains at the most before it drops the slot; None: all.
     """
 
     behind_bytes: int | None
     retained_bytes: int | None
     reading: bool
+    limit_bytes: int | None = None

@@ -1,18 +1,17 @@
 """Where commands print: data on stdout, everything else on stderr, so that output can be piped."""
 
 import logging
-import os
 import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from connectors.errors import LakehouseError
+from connectors.settings import home_folder
 
 talk = Console(stderr=True, highlight=False)
 data = Console(highlight=False, soft_wrap=True)
@@ -78,11 +77,10 @@ def print_error(error: LakehouseError) -> None:
 
 def unforeseen(error: Exception) -> LakehouseError:
     """Makes an error for people of one that nobody foresaw; its traceback goes to a file, for those who mend it."""
-    home = Path(os.environ.get("LAKEHOUSE_HOME", ".lakehouse")).absolute()
-    file = home / "traceback.txt"
+    file = home_folder() / "traceback.txt"
     said = f"{type(error).__name__}: {error}"
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(traceback.format_exception(error)))
     except OSError:
         return LakehouseError(said, hint="nobody foresaw this; `lakehouse doctor` may know more")

@@ -49,7 +49,7 @@ def _source(found: Lag) -> str:
     lag = found.source
     if lag.behind_bytes is None or lag.retained_bytes is None:
         return "The database keeps no log for this source: it has no replication slot, or the slot's log is gone."
-    limit = "no limit" if found.wal_limit_bytes is None else f"limit {found.wal_limit_bytes / 2**20:,.0f} MiB"
+    limit = "no limit" if lag.limit_bytes is None else f"limit {lag.limit_bytes / 2**20:,.0f} MiB"
     reads = "" if lag.reading else "; nobody reads it, see `lakehouse source status`"
     return (
         f"The database's log: {lag.behind_bytes / 2**20:,.1f} MiB are not in the stream, "
@@ -68,7 +68,7 @@ def _facts(found: Lag, now: datetime) -> dict[str, object]:
         }
         for table in found.tables
     ]
-    return {**dataclasses.asdict(found.source), "wal_limit_bytes": found.wal_limit_bytes, "tables": tables}
+    return {**dataclasses.asdict(found.source), "tables": tables}
 
 
 def _seconds(now: datetime, at: datetime | None) -> float | None:

@@ -6,7 +6,7 @@ import typer
 
 from connectors.settings import load_settings
 from deployments.cli.console import talk
-from tasks.words import counted
+from tasks.summaries import summarise_spark
 
 PANEL = "Upkeep"
 
@@ -33,13 +33,6 @@ def merge_on_spark(
     from connectors.cdc.spark_job import run_on_spark, tables_for_spark  # noqa: PLC0415 - boto3 slows every command down
 
     settings = load_settings()
-    if rebuild and not tables:
-        raise typer.BadParameter("name the tables that are to be rebuilt", param_hint="TABLES")
     chosen = tables_for_spark(settings, tables, rebuild=rebuild)
     report = run_on_spark(settings, chosen, rebuild=rebuild, say=talk.print) if chosen else None
-    if report is None:
-        talk.print("No table is due for Spark.")
-        return
-    tables_done, job = counted(len(report.tables), "table"), report.job
-    done = "rebuilt" if rebuild else "merged"
-    talk.print(f"{tables_done} {done} on Spark in {job.seconds:,.0f} s, about ${job.dollars:.2f}")
+    talk.print(summarise_spark(report, rebuild=rebuild))

@@ -1,9 +1,11 @@
 """What the doctor says of a lake that is well, and of one where something is wrong: what, and how to mend it."""
 
+import json
 import shutil
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from connectors.cdc.drain import drain_source
 from connectors.cdc.lag import measure_lag
@@ -16,6 +18,7 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
 from connectors.settings import ConnectSettings, KafkaSettings
 from deployments import doctor
+from deployments.cli import app
 from deployments.doctor import examine
 from deployments.stack.ports import pick_ports
 from tests.lake import drain, registered_source
@@ -125,3 +128,6 @@ def test_lag_is_told_in_the_log_the_stream_and_bronze(settings):
         found = measure_lag(settings)
         assert (found.tables[0].unmerged, found.source.reading) == (0, True)
         assert found.source.retained_bytes is not None
+        shown = json.loads(CliRunner().invoke(app, ["lag", "--json"]).stdout)
+        assert [(table["table"], table["unmerged"]) for table in shown["tables"]] == [("public.t", 0)]
+        assert shown["limit_bytes"] == found.source.limit_bytes

@@ -173,5 +173,32 @@ def test_tables_that_are_named_need_no_reason_but_a_key(source, tmp_path):
     merge_table(source.settings, TABLE, checked=as_recorded(source.settings))
     assert tables_for_spark(source.settings, ["public.*"]) == []
     assert tables_for_spark(source.settings, ["public.*"], rebuild=True) == [TABLE]
-    with pytest.raises(ConfigurationError, match=r"public\.t: no primary key"):
+    with pytest.raises(ConfigurationError, match=r"public\.t: without a primary key, or paused"):
         tables_for_spark(Source(str(tmp_path / "other"), KEYLESS).settings, ["public.t"])
+
+
+def test_paused_table_is_nothing_for_the_job_also_where_it_is_named(source):
+    record_checked(source.layout, Checked(1, frozenset([TABLE])))
+    with pytest.raises(ConfigurationError, match=r"public\.t: without a primary key, or paused"):
+        tables_for_spark(source.settings, ["public.t"])
+
+
+def test_rebuild_of_nothing_in_particular_is_refused(source):
+    with pytest.raises(ConfigurationError, match="no table is named that is to be rebuilt"):
+        tables_for_spark(source.settings, rebuild=True)
+
+
+def test_interrupt_stays_one_where_the_job_can_not_be_cancelled(source, emr, monkeypatch):
+    goes_on = threading.Event()
+    emr.work = lambda _: goes_on.wait(30) and None
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    def away(*_):
+        raise ServiceUnavailable("AWS is away")
+
+    monkeypatch.setattr(JobService, "cancel", away)
+    with pytest.raises(KeyboardInterrupt):
+        run_on_spark(source.settings, [TABLE], say=interrupt)
+    goes_on.set()
