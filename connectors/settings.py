@@ -64,6 +64,10 @@ class ConnectSettings(_Group):
     url: str | None = Field(None, description="REST address of Kafka Connect; unset: `lakehouse up` starts one.")
 
 
+LARGEST_MESSAGE = 64 * 2**20
+"""No broker takes a request of more than 100 MB, unless told to."""
+
+
 class CdcSettings(_Group):
     """What is captured, and the batch sizes of drains and merges."""
 
@@ -83,6 +87,13 @@ class CdcSettings(_Group):
         ge=0,
         description="Tables of up to so many rows are resynced automatically when schema drift left silver different; "
         "0: never, they are paused until `lakehouse resync`.",
+    )
+    message_bytes: int = Field(
+        16 * 2**20,
+        ge=2**20,
+        le=LARGEST_MESSAGE,
+        description="Largest message that one change of a row may be; a larger one stops capture. Kafka Connect needs "
+        "some ten times as much memory. `lakehouse source register` applies it.",
     )
     heartbeat_seconds: int = Field(10, ge=1, description="Interval at which an idle source confirms its position.")
     batch_messages: int = Field(100_000, ge=1, description="Most messages in a micro-batch.")

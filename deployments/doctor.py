@@ -14,6 +14,7 @@ import httpx
 import psutil
 
 from connectors.cdc.capture import look_at_capture
+from connectors.cdc.resync import open_readers
 from connectors.cdc.source_status import check_source
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
 from connectors.lake.bronze import BronzeLog
@@ -169,6 +170,9 @@ def _capture(settings: Settings) -> Iterator[Problem]:
     stopped = look_at_capture(settings).stopped
     if stopped is not None:
         yield Problem("blocker", "capture", stopped.message, stopped.hint or "see `lakehouse source status`")
+    for reader in open_readers(settings):
+        fix = "if no `resync` or `register` runs now, one was killed: run it again, which ends this one, too"
+        yield Problem("warning", "capture", f"a connector reads a table anew, or has read it: {reader}", fix)
 
 
 def _stream(settings: Settings) -> Iterable[Problem]:

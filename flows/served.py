@@ -1,10 +1,13 @@
-"""Declares flows: a flow called from Python runs with the Prefect server of the settings."""
+"""Declares flows: called from Python, they find the server of the settings; their runs show what the library logs."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
 from connectors.settings import load_settings
@@ -27,6 +30,26 @@ def server_of_settings() -> Iterator[None]:
         {PREFECT_API_URL: server, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: _START_SECONDS}
     ):
         yield
+
+
+class _RunLog(logging.Handler):
+    """Gives to the run, if there is one, what is logged while it goes on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            run = get_run_logger()
+        except MissingContextError:
+            return
+        run.log(record.levelno, record.getMessage())
+
+
+def _show_in_runs(name: str) -> None:
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_RunLog())
+
+
+_show_in_runs("connectors")
 
 
 class ServedFlow(Flow[P, R]):

@@ -1,23 +1,32 @@
 """Whether the source's changes still come to the stream; if not, why, and what to do about it."""
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from connectors.debezium.causes import cause_of
-from connectors.debezium.config import connector_name, slot_name
+from connectors.debezium.causes import TOO_LARGE, cause_of
+from connectors.debezium.config import connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.errors import CaptureStopped, ConfigurationError, ServiceUnavailable
+from connectors.postgres.catalog import read_contracts
 from connectors.postgres.connection import connect
-from connectors.postgres.replication import OpenTransaction, SlotState, open_transactions, read_slot
+from connectors.postgres.large_rows import find_large_rows
+from connectors.postgres.replication import OpenTransaction, SlotState, open_transactions, published_tables, read_slot
 from connectors.settings import Settings
 
 _RESUME = "run `lakehouse source register`, which starts it"
 _ANEW = "run `lakehouse source remove --yes`, then `lakehouse source register`: it snapshots all tables"
+_LOOK_SECONDS = 5
 _PATIENCE_SECONDS = 3
+_ROWS_SECONDS = 3
 # Longer than a connector takes to come back after the database or the broker was away.
 _INACTIVE_SECONDS = 60
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,30 @@ class Capture:
     progress: tuple[object, ...] = ()
     confirmed_lsn: int | None = None
     stopped: CaptureStopped | None = None
+
+
+class Watch:
+    """Looks at capture now and then, while something is waited for, and logs what it sees when that changes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._next = time.monotonic() + _LOOK_SECONDS
+        self.seen = Capture("")
+
+    def look(self) -> bool:
+        """Returns whether it was time to look; what there was to see is in `seen`."""
+        if time.monotonic() < self._next or self._settings.connect.url is None:
+            return False
+        found = look_at_capture(self._settings)
+        if found.says != self.seen.says:
+            _log.info("waiting for changes of %s: %s", self._settings.cdc.source, found.says)
+        self.seen = found
+        self._next = time.monotonic() + _LOOK_SECONDS
+        return True
+
+    def adding(self, message: str) -> str:
+        """A message, with what was seen last."""
+        return f"{message}: {self.seen.says}" if self.seen.says else message
 
 
 def find_stop(settings: Settings) -> CaptureStopped | None:
@@ -56,7 +89,7 @@ def look_at_capture(settings: Settings) -> Capture:
             offset = None if status is None else client.offset(name)
         except ServiceUnavailable as error:
             return _stopped("Kafka Connect does not answer", error.message, "start it, the local one by `lakehouse up`")
-    broken = _broken(name, status)
+    broken = _broken(settings, name, status)
     if broken is not None:
         return broken
     with connect(settings.postgres) as connection:
@@ -74,15 +107,30 @@ def look_at_capture(settings: Settings) -> Capture:
     return Capture(_work(slot, open_ones, begun=begun), progress=progress, confirmed_lsn=confirmed)
 
 
-def _broken(name: str, status: ConnectorStatus | None) -> Capture | None:
+def _broken(settings: Settings, name: str, status: ConnectorStatus | None) -> Capture | None:
     if status is None:
         return _stopped("its connector is not there", name, _RESUME)
     if status.failure is not None:
         cause = cause_of(status.failure)
-        return _stopped(cause.what, f"{name}: {cause.said}", cause.fix)
+        which = _too_large(settings) if cause.what == TOO_LARGE else ""
+        return _stopped(f"{cause.what}{which}", f"{name}: {cause.said}", cause.fix)
     if status.state in ("PAUSED", "STOPPED"):
         return _stopped(f"its connector is {status.state.lower()}", name, _RESUME)
     return None
+
+
+def _too_large(settings: Settings) -> str:
+    """Which rows do not fit into a message."""
+    limit = settings.cdc.message_bytes
+    with connect(settings.postgres) as connection:
+        tables = published_tables(connection, publication_name(settings.cdc.source)) or ()
+        found = find_large_rows(connection, read_contracts(connection, tables), over=limit, seconds=_ROWS_SECONDS)
+    rows = ", ".join(f"{row.table} with {row.key} (some {row.size / 2**20:.1f} MiB)" for row in found.rows)
+    if rows:
+        return f": {rows}"
+    if found.unread:
+        return f"; looking for it takes more than {_ROWS_SECONDS} s"
+    return "; no row is that large any more, but an earlier change of one is still to be read"
 
 
 def _locked_out(settings: Settings, name: str, slot: SlotState, config: Mapping[str, str]) -> Capture:

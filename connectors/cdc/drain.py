@@ -4,13 +4,12 @@ Bronze takes every message as it is, one commit per micro-batch, with the positi
 between two commits, the next run reads on from the positions in bronze: nothing is lost, nothing is there twice.
 """
 
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from threading import Event
 
-from connectors.cdc.capture import Capture, look_at_capture
+from connectors.cdc.capture import Watch
 from connectors.cdc.reports import DrainReport
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
 from connectors.debezium.config import marker_topic, topic_name
@@ -30,8 +29,6 @@ from connectors.streams.protocol import REREGISTER, partition_counts
 
 _MARKER_SECONDS = 120
 _MARKER_LOOK_SECONDS = 0.1
-_CAPTURE_LOOK_SECONDS = 5
-_log = logging.getLogger(__name__)
 
 
 def drain_source(settings: Settings, *, through_lsn: int | None = None) -> DrainReport:
@@ -148,10 +145,8 @@ class _Patience:
     """Waits for a marker as long as something moves; looks at the connector meanwhile."""
 
     def __init__(self, settings: Settings, wanted: Marker) -> None:
-        self._settings = settings
         self._wanted = wanted
-        self._seen = Capture("")
-        self._look_at = time.monotonic() + _CAPTURE_LOOK_SECONDS
+        self._watch = Watch(settings)
         self.renew()
 
     def renew(self) -> None:
@@ -165,27 +160,19 @@ class _Patience:
             CaptureStopped: It will not arrive.
             ServiceUnavailable: Nothing moved for too long.
         """
-        now = time.monotonic()
-        if now > self._deadline:
-            seen = f": {self._seen.says}" if self._seen.says else ""
+        if time.monotonic() > self._deadline:
+            message = f"the marker at LSN {format_lsn(self._wanted.lsn)} {what} in {_MARKER_SECONDS} s"
             raise ServiceUnavailable(
-                f"the marker at LSN {format_lsn(self._wanted.lsn)} {what} in {_MARKER_SECONDS} s{seen}",
-                hint="`lakehouse source status` and the log of Kafka Connect say more",
+                self._watch.adding(message), hint="`lakehouse source status` and the log of Kafka Connect say more"
             )
-        if now > self._look_at and self._settings.connect.url is not None:
-            self._look()
-            self._look_at = time.monotonic() + _CAPTURE_LOOK_SECONDS
+        before = self._watch.seen.progress
+        if self._watch.look():
+            found = self._watch.seen
+            if found.stopped is not None:
+                raise found.stopped
+            if found.progress != before and (found.confirmed_lsn or 0) < self._wanted.lsn:
+                self.renew()
         Event().wait(_MARKER_LOOK_SECONDS)
-
-    def _look(self) -> None:
-        found = look_at_capture(self._settings)
-        if found.stopped is not None:
-            raise found.stopped
-        if found.says != self._seen.says:
-            _log.info("waiting for changes of %s: %s", self._settings.cdc.source, found.says)
-        if found.progress != self._seen.progress and (found.confirmed_lsn or 0) < self._wanted.lsn:
-            self.renew()
-        self._seen = found
 
 
 def _drain_to(

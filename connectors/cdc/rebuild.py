@@ -1,16 +1,19 @@
 """Rebuilds silver from bronze: beside the old table, then switched in one commit."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from deltalake.exceptions import DeltaError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connectors.cdc.contract_check import ContractCheck, check_contracts
 from connectors.cdc.merge import merge_table, open_silver
 from connectors.cdc.reports import RebuildReport
-from connectors.errors import CommitConflict, SourceNotReady
+from connectors.errors import CommitConflict, LakehouseError, SourceNotReady
 from connectors.failpoints import failpoint
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions
@@ -44,7 +47,8 @@ def rebuild_silver(
 
     A paused table stays as it is: the contract does not fit its events.
 
-    The next run resumes a killed one from the batch it had reached.
+    The next run resumes a killed one from the batch it had reached. Two at once make one table beside silver; the first
+    that is done removes it, and the other begins again.
 
     Args:
         settings: The source and the lake.
@@ -53,11 +57,23 @@ def rebuild_silver(
         runner: Where to merge in many processes; None: here.
 
     Raises:
-        CommitConflict: Merges of this table won every race.
+        CommitConflict: Merges or rebuilds of this table won every race.
         ConfigurationError: There is no such table in this source.
         ContractMismatch: The new table would have two rows of one key, or the table is paused.
         SourceNotReady: The table's rows were not all read yet.
     """
+    attempts = Retrying(
+        retry=retry_if_exception_type(_Overtaken),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+    return attempts(_rebuild, settings, table, checked=checked, runner=runner)
+
+
+def _rebuild(
+    settings: Settings, table: TableName, *, checked: ContractCheck, runner: "Runner[Any] | None"
+) -> RebuildReport:
     began = time.monotonic()
     layout = LakeLayout.of(settings)
     silver, rules = open_silver(settings, table), current_rules(layout, table)
@@ -65,27 +81,60 @@ def rebuild_silver(
     trimmed = BronzeLog(layout).trimmed(table)
     _discard_stale(silver, beside, trimmed=trimmed)
     new = open_silver(settings, table, at=beside)
-    if new.batch < trimmed:
-        restore_snapshot(layout, new, at_least=trimmed)
-    changes = 0
-    for attempt in range(1, _ATTEMPTS + 1):
-        # What silver has merged was checked.
-        checked = replace(checked, up_to_batch=max(checked.up_to_batch, silver.batch))
-        changes += merge_table(settings, table, checked=checked, into=beside, runner=runner).changes
-        new = open_silver(settings, table, at=beside)
-        _require_rows(new)
-        rows, differing = compare_rows(silver.reload(), new)
-        try:
-            replace_rows(silver, new)
-            break
-        except CommitConflict:
-            if attempt == _ATTEMPTS:
-                raise
-    failpoint("silver-replaced")
-    settle_rejected(layout, new, rules=rules, silver_version=silver.table.version())
+    with _unless_overtaken(new):
+        if new.batch < trimmed:
+            restore_snapshot(layout, new, at_least=trimmed)
+        changes = 0
+        for attempt in range(1, _ATTEMPTS + 1):
+            # What silver has merged was checked.
+            checked = replace(checked, up_to_batch=max(checked.up_to_batch, silver.batch))
+            changes += merge_table(settings, table, checked=checked, into=beside, runner=runner).changes
+            # The contract may have another version by now.
+            new = _same(open_silver(settings, table, at=beside), new)
+            _require_rows(new)
+            rows, differing = compare_rows(silver.reload(), new)
+            try:
+                replace_rows(silver, new)
+                break
+            except CommitConflict:
+                if attempt == _ATTEMPTS:
+                    raise
+        failpoint("silver-replaced")
+        settle_rejected(layout, new, rules=rules, silver_version=silver.table.version())
     delete_table(beside)
     write_current(silver, limit=settings.cdc.current_rows)
     return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
+
+
+class _Overtaken(CommitConflict):
+    """Another rebuild removed the table that this one was making."""
+
+
+def _same(new: SilverTable, before: SilverTable) -> SilverTable:
+    """Returns a table if it is the one of before, and no other at the same address."""
+    if new.table.metadata().id != before.table.metadata().id:
+        raise _overtaken(before)
+    return new
+
+
+def _overtaken(new: SilverTable) -> _Overtaken:
+    return _Overtaken(f"other rebuilds of {new.contract.table} were done first, and removed {new.uri}")
+
+
+@contextmanager
+def _unless_overtaken(new: SilverTable) -> Iterator[None]:
+    """Whatever fails because another rebuild removed the table, fails as that."""
+    own = new.table.metadata().id
+    try:
+        yield
+    except (LakehouseError, DeltaError) as error:
+        try:
+            found = open_table(new.uri)
+        except DeltaError:
+            found = None  # it is being removed
+        if found is not None and found.metadata().id == own:
+            raise
+        raise _overtaken(new) from error
 
 
 def current_rules(layout: LakeLayout, table: TableName) -> Rules:

@@ -1,8 +1,10 @@
 """Registers a source: publication, slot, connector, and the contracts of its tables. Idempotent."""
 
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
+from connectors.cdc.capture import Watch
 from connectors.cdc.contract_check import follow_contracts
 from connectors.cdc.lost_positions import forget_lost_positions
 from connectors.cdc.release_findings import misleading_statistics, replaced_nulls
@@ -12,7 +14,7 @@ from connectors.changes.order import BEGINNING
 from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.debezium.deploy import apply_config
-from connectors.errors import SourceNotReady
+from connectors.errors import ServiceUnavailable, SourceNotReady
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import (
     ContractVersion,
@@ -40,6 +42,7 @@ from connectors.postgres.replication import (
     read_slot,
 )
 from connectors.settings import Settings
+from connectors.streams import open_stream
 
 START_SECONDS = 120
 
@@ -99,9 +102,12 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
         config = connector_config(settings, tables, epoch=slot_epoch.epoch, placeholder=slot_epoch.placeholder)
         repairs = replaced_nulls(client.config(connector), [t for t in tables if t.contract.table in published])
+        with closing(open_stream(settings)) as stream:
+            if stream.admit(settings.cdc.message_bytes):
+                changed.append(f"topics take messages of up to {settings.cdc.message_bytes / 2**20:g} MiB")
         if apply_config(client, connector, config, restart=slot_epoch != known):
             changed.append(f"connector {connector} started")
-        _wait_until_captured(client, connection, source, timeout=timeout)
+        _wait_until_captured(client, connection, settings, timeout=timeout)
     changed += _take_pending_snapshots(settings, names)
     warnings = [finding for finding in findings if finding.severity == "warning"]
     return Registration(
@@ -113,15 +119,21 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
     )
 
 
-def _wait_until_captured(client: ConnectClient, connection: Connection, source: str, *, timeout: float) -> None:
+def _wait_until_captured(client: ConnectClient, connection: Connection, settings: Settings, *, timeout: float) -> None:
+    source, watch = settings.cdc.source, Watch(settings)
     name = connector_name(source)
 
     def reads(status: ConnectorStatus) -> bool:
+        watch.look()
         slot = read_slot(connection, slot_name(source))
         # A task says that it runs before it has connected; while a snapshot is taken, nobody reads from the slot.
         return status.running and slot is not None and (slot.active or not snapshot_done(client.offset(name)))
 
-    client.wait_until(name, reads, aim="running", timeout=timeout)
+    try:
+        client.wait_until(name, reads, aim="running", timeout=timeout)
+    except ServiceUnavailable as error:
+        hint = "nothing is lost: run `lakehouse source register` again when what it waits for has come"
+        raise ServiceUnavailable(watch.adding(error.message), hint=hint) from error
 
 
 def _take_pending_snapshots(settings: Settings, names: Collection[TableName]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from connectors.cdc.resync import readers
 from connectors.debezium.config import connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError
@@ -25,18 +26,18 @@ def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
     source = settings.cdc.source
     connector, slot, publication = connector_name(source), slot_name(source), publication_name(source)
     with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
+        others = readers(client, source)
         found = {
             f"connector {connector} and its offset": client.config(connector) is not None,
             f"replication slot {slot}": read_slot(connection, slot) is not None,
             f"publication {publication}": published_tables(connection, publication) is not None,
+            **{f"connector {name} of a resync": True for name in others},
         }
         removed = [what for what, exists in found.items() if exists]
         if dry_run:
             return removed
-        if client.config(connector) is not None:
-            client.stop(connector)
-            client.reset_offset(connector)
-            client.delete(connector)
+        for name in (*others, connector):
+            client.remove(name)
         drop_slot(connection, slot)
         drop_publication(connection, publication)
     return removed

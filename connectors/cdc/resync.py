@@ -1,16 +1,24 @@
 """Takes a new snapshot of one table while changes of all tables keep being captured.
 
-A second connector reads the table's rows into the table's own topic and ends. Each row says behind which marker it
-was read: it beats what was committed before that marker, and whatever was committed after it beats the row.
+A connector of its own reads the table's rows into the table's own topic and ends. Each row says behind which marker it
+was read: it beats what was committed before that marker, and whatever was committed after it beats the row. Two at once
+read side by side, and silver starts from the one that began later. What a killed one leaves behind, the next one ends.
 """
 
 from connectors.cdc.drain import drain_source
 from connectors.cdc.rebuild import rebuild_checked
 from connectors.cdc.reports import RebuildReport
 from connectors.changes.order import Position
-from connectors.debezium.config import connector_config, publication_name, snapshot_config
+from connectors.debezium.config import (
+    LSN_DIGITS,
+    connector_config,
+    publication_name,
+    reader_name,
+    reader_prefix,
+    snapshot_config,
+)
 from connectors.debezium.connect import ConnectClient
-from connectors.errors import ConfigurationError, SourceNotReady
+from connectors.errors import CommitConflict, ConfigurationError, SourceNotReady
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import latest_versions, record_contracts
 from connectors.lake.epoch_log import SlotEpoch, current_slot_epoch
@@ -39,15 +47,24 @@ def resync_table(settings: Settings, table: TableName) -> RebuildReport:
         SourceNotReady: The table has no primary key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
     """
-    drain_source(settings, through_lsn=take_snapshot(settings, table))
-    return rebuild_checked(settings, table)
+    layout, behind = LakeLayout.of(settings), take_snapshot(settings, table)
+    while True:
+        drain_source(settings, through_lsn=behind)
+        try:
+            return rebuild_checked(settings, table)
+        except SourceNotReady:
+            # A resync that began later may have ended since, and its rows are to be drained, too.
+            newest = latest_versions(layout)[table].baseline.complete_at.lsn
+            if newest <= behind:
+                raise
+            behind = newest
 
 
 def take_snapshot(settings: Settings, table: TableName) -> int:
     """Writes a snapshot of a captured table into its topic; returns the LSN of a marker behind it.
 
     Raises:
-        CommitConflict: Another run began to read the table, too.
+        CommitConflict: The connector that reads the table was deleted meanwhile.
         ConfigurationError: The table is not captured.
         SourceNotReady: The table has no primary key, or could not be read.
         ServiceUnavailable: A service did not answer in time.
@@ -65,15 +82,32 @@ def take_snapshot(settings: Settings, table: TableName) -> int:
         # Asked before the marker is written: whatever is in bronze by now was committed before it.
         batch = BronzeLog(layout).batch
         after = emit_marker(connection)
+        baseline = Baseline(BaselineKind.RESYNC, batch, Position(slot_epoch.epoch, after, 0, 0))
         if has_rows(connection, table):
             require_key(found.contract)
-            _read(client, settings, found, slot_epoch, after=after)
+            try:
+                _read(client, settings, found, slot_epoch, after=after)
+            except CommitConflict:
+                # A resync that began later ends the earlier ones when it is done.
+                if latest_versions(layout)[table].baseline.position <= baseline.position:
+                    raise
         behind = emit_marker(connection)
-        baseline = Baseline(BaselineKind.RESYNC, batch, Position(slot_epoch.epoch, after, 0, 0))
         if not record_contracts(layout, [found.contract], behind, baseline=baseline, force=True):
             # A resync that began later has ended already: the table starts from that one.
             behind = max(behind, latest_versions(layout)[table].baseline.complete_at.lsn)
+        _end_readers(client, settings.cdc.source, table, after=after)
     return behind
+
+
+def open_readers(settings: Settings) -> list[str]:
+    """Names of the connectors that take a snapshot of one table of this source, or that a killed run left behind."""
+    with ConnectClient(settings.connect.url) as client:
+        return readers(client, settings.cdc.source)
+
+
+def readers(client: ConnectClient, source: str) -> list[str]:
+    """Names of a source's connectors that take a snapshot of one table."""
+    return [name for name in client.names() if name.startswith(reader_prefix(source))]
 
 
 def require_key(contract: TableContract) -> None:
@@ -97,19 +131,19 @@ def _captured(connection: Connection, settings: Settings, table: TableName) -> C
 
 
 def _read(client: ConnectClient, settings: Settings, table: CatalogTable, slot_epoch: SlotEpoch, *, after: int) -> None:
-    """Runs the connector that writes the snapshot."""
+    """Makes the connector that writes the snapshot, and waits until it has."""
     capturing = connector_config(settings, [table], epoch=slot_epoch.epoch, placeholder=slot_epoch.placeholder)
     config = snapshot_config(capturing, settings.cdc.source, table.contract.table, after=after)
     name = config["name"]
-    _forget(client, name)
     client.create_stopped(name, config)
     client.resume(name)
-    client.wait_for_snapshot(name, timeout=_SNAPSHOT_SECONDS, config=config)
-    _forget(client, name)
+    client.wait_for_snapshot(name, timeout=_SNAPSHOT_SECONDS)
 
 
-def _forget(client: ConnectClient, name: str) -> None:
-    if client.config(name) is not None:
-        client.stop(name)
-        client.reset_offset(name)
-        client.delete(name)
+def _end_readers(client: ConnectClient, source: str, table: TableName, *, after: int) -> None:
+    """Deletes the connectors of this resync and of those that began earlier: none of them is needed any more."""
+    newest = reader_name(source, table, after=after)
+    for name in readers(client, source):
+        # All of a table's differ in the LSN alone, which is as long in each.
+        if name[:-LSN_DIGITS] == newest[:-LSN_DIGITS] and name <= newest:
+            client.remove(name)

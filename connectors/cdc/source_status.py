@@ -12,6 +12,7 @@ from connectors.lake.epoch_log import current_epoch
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
 from connectors.postgres.checks import (
+    EXCLUDE,
     Finding,
     check_patterns,
     check_publication,
@@ -21,6 +22,7 @@ from connectors.postgres.checks import (
 )
 from connectors.postgres.connection import Connection, connect
 from connectors.postgres.identifiers import TableName
+from connectors.postgres.large_rows import find_large_rows
 from connectors.postgres.replication import (
     SlotState,
     narrowed_tables,
@@ -29,11 +31,12 @@ from connectors.postgres.replication import (
     read_slot,
 )
 from connectors.postgres.type_checks import check_types
-from connectors.settings import Settings
+from connectors.settings import LARGEST_MESSAGE, Settings
 
 _LONG_TRANSACTION_SECONDS = 60
 _PLACEHOLDER_LENGTH = 64
 _LARGEST_CONFIG = 1_000_000
+_ROWS_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def preflight_check(connection: Connection, settings: Settings, tables: list[Cat
         *check_stream(source, tables),
         *_view_findings([table.contract.table for table in tables]),
         *_size_findings(settings, tables),
+        *_row_findings(connection, settings, tables),
     ]
 
 
@@ -137,6 +141,25 @@ def _view_findings(tables: Sequence[TableName]) -> list[Finding]:
             problem = f"would be read as silver.{view_name(table)}, as {other} is: no view of the lake could be opened"
             fix = f"ALTER TABLE {table.quoted} RENAME TO ...; -- or leave one out of LAKEHOUSE_CDC__TABLES"
             findings.append(Finding("blocker", str(table), problem, fix))
+    return findings
+
+
+def _row_findings(connection: Connection, settings: Settings, tables: Sequence[CatalogTable]) -> list[Finding]:
+    """Checks that every row fits into a message, and an update of it, which may say what it was before, too."""
+    limit = settings.cdc.message_bytes
+    contracts = [table.contract for table in tables if table.readable and not table.has_children]
+    found = find_large_rows(connection, contracts, over=limit // 2, seconds=_ROWS_SECONDS)
+    findings = []
+    for row in found.rows:
+        fits = row.size <= limit
+        problem = f"with {row.key} takes some {row.size / 2**20:.1f} MiB of a message, which may have {limit / 2**20:g}"
+        wanted = 2 ** (2 * row.size).bit_length()
+        fix = f"set LAKEHOUSE_CDC__MESSAGE_BYTES={wanted}, or make the row smaller"
+        if wanted > LARGEST_MESSAGE:
+            fix = f"make the row smaller, or {EXCLUDE}: no message may have more than {LARGEST_MESSAGE / 2**20:g} MiB"
+        findings.append(Finding("warning" if fits else "blocker", f"{row.table}: the row", problem, fix))
+    problem = f"was not looked through for rows over {limit / 2**20:g} MiB: it takes more than {_ROWS_SECONDS} s"
+    findings += [Finding("note", str(t), problem, "one would stop capture, and be named then") for t in found.unread]
     return findings
 
 

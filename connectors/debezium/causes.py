@@ -7,6 +7,9 @@ from textwrap import shorten
 _REGISTER = "run `lakehouse source register`, which restarts the connector"
 _ANEW = "run `lakehouse source remove --yes`, then `lakehouse source register`: it snapshots all tables"
 
+TOO_LARGE = "a row is larger than a message may be"
+"""A cause that others add to: which row it is."""
+
 # The first that fits counts: what is behind a failure stands before what it looks like.
 _CAUSES = (
     (
@@ -45,9 +48,8 @@ _CAUSES = (
     ("database .* does not exist", "the database is gone, or was renamed", f"check its name, then {_REGISTER}"),
     (
         "RecordTooLarge|larger than the maximum request size|MESSAGE_TOO_LARGE",
-        "a row is larger than a message may be",
-        "delete or shrink the row, or leave its table out (`!schema.table` in LAKEHOUSE_CDC__TABLES); then "
-        "`lakehouse source remove --yes` and `lakehouse source register`, which snapshots all tables",
+        TOO_LARGE,
+        f"set LAKEHOUSE_CDC__MESSAGE_BYTES to more than that, then {_REGISTER}",
     ),
     (
         "OutOfMemoryError|Java heap space",

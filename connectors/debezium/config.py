@@ -24,8 +24,11 @@ NULLS_AS_DEFAULTS = "value.converter.replace.null.with.default"
 _TABLES = "table.include.list"
 """Option of the connector by which the NULL of a column that has a default would arrive as that default."""
 
-MAX_MESSAGE_BYTES = 16 * 2**20
+LSN_DIGITS = 16
+"""Length of the LSN at the end of the name of a connector that takes a snapshot of one table."""
+
 _QUEUE_BYTES = 64 * 2**20
+_SEND_BYTES = 32 * 2**20
 _FETCH_ROWS = 200
 
 _NOT_IN_TOPICS = re.compile(r"[^A-Za-z0-9._-]")
@@ -93,6 +96,16 @@ def connector_config(
     }
 
 
+def reader_name(source: str, table: TableName, *, after: int) -> str:
+    """Name of the connector that takes a snapshot of one table behind the marker at an LSN; no two are called alike."""
+    return f"{reader_prefix(source)}{topic_name(source, table)}-{after:0{LSN_DIGITS}x}"
+
+
+def reader_prefix(source: str) -> str:
+    """What the names of a source's connectors that take a snapshot of one table begin with."""
+    return f"{connector_name(source)}-reads-"
+
+
 def snapshot_config(capturing: dict[str, str], source: str, table: TableName, *, after: int) -> dict[str, str]:
     """Returns the configuration of a connector that takes a snapshot of one table, without a slot.
 
@@ -102,13 +115,13 @@ def snapshot_config(capturing: dict[str, str], source: str, table: TableName, *,
         table: The table.
         after: LSN of the marker behind which it is read.
     """
-    topic = topic_name(source, table)
+    name = reader_name(source, table, after=after)
     return {
         **capturing,
-        "name": f"{connector_name(source)}-reads-{topic}",
+        "name": name,
         "snapshot.mode": "initial_only",
-        # Two connectors with the topics of one source would meet in their metrics, too.
-        "custom.metric.tags": f"reads={topic}",
+        # Connectors with the topics of one source would meet in their metrics, too.
+        "custom.metric.tags": f"reader={name}",
         "transforms": "epoch,after",
         "transforms.after.type": "org.apache.kafka.connect.transforms.InsertHeader",
         "transforms.after.header": AFTER_HEADER,
@@ -200,13 +213,15 @@ def _delivery(settings: Settings) -> dict[str, str]:
         "producer.override.linger.ms": "5",
         "producer.override.batch.size": "262144",
         "producer.override.compression.type": "lz4",
-        "producer.override.max.request.size": str(MAX_MESSAGE_BYTES),
+        "producer.override.max.request.size": str(settings.cdc.message_bytes),
+        # A message must fit into the producer's buffer, too.
+        "producer.override.buffer.memory": str(max(_SEND_BYTES, 2 * settings.cdc.message_bytes)),
         # A killed worker's open transaction blocks readers until it times out.
         "producer.override.transaction.timeout.ms": "10000",
         "topic.creation.default.replication.factor": "-1",
         "topic.creation.default.partitions": "1",
         "topic.creation.default.cleanup.policy": "delete",
-        "topic.creation.default.max.message.bytes": str(MAX_MESSAGE_BYTES),
+        "topic.creation.default.max.message.bytes": str(settings.cdc.message_bytes),
         "errors.tolerance": "none",
         "event.processing.failure.handling.mode": "fail",
         # Else a value that Debezium can't write becomes NULL.

@@ -71,6 +71,10 @@ class ConnectClient:
     ) -> None:
         self._http.close()
 
+    def names(self) -> list[str]:
+        """Names of all connectors, sorted."""
+        return sorted(self._send("GET", "/connectors?expand=info") or {})
+
     def config(self, name: str) -> dict[str, str] | None:
         """The connector's configuration, with its password; None if there is no such connector."""
         answer = self._call("GET", name, "/config")
@@ -110,14 +114,12 @@ class ConnectClient:
         self._call("PUT", name, "/resume")
 
     def stop(self, name: str) -> None:
-        """Stops the connector and waits until it has no task left."""
+        """Stops the connector, if there is one, and waits until it has no task left."""
         self._call("PUT", name, "/stop")
-        self.wait_until(
+        self._wait_as_long(
             name,
-            lambda status: status.state == "STOPPED" and not status.tasks,
-            aim="stopped",
-            timeout=self._patience,
-            heed_failure=False,
+            lambda status: status is not None and (status.state != "STOPPED" or bool(status.tasks)),
+            failure="does not stop",
         )
 
     def restart(self, name: str) -> None:
@@ -132,21 +134,20 @@ class ConnectClient:
     def delete(self, name: str) -> bool:
         """Deletes a connector; returns whether there was one. Its slot and its offset stay."""
         existed = self._call("DELETE", name, "") is not None
-        gone = Retrying(
-            retry=retry_if_result(lambda status: status is not None),
-            stop=stop_after_delay(self._patience),
-            wait=wait_fixed(0.1),
-        )
-        try:
-            gone(self.status, name)
-        except RetryError:
-            raise ServiceUnavailable(f"Kafka Connect does not let go of connector {name}") from None
+        self._wait_as_long(name, lambda status: status is not None, failure="is not let go of")
         return existed
 
-    def wait_for_snapshot(self, name: str, *, timeout: float, config: dict[str, str] | None = None) -> None:
+    def remove(self, name: str) -> None:
+        """Stops a connector, forgets where it stood, and deletes it, if there is one."""
+        self.stop(name)
+        self.reset_offset(name)
+        self.delete(name)
+
+    def wait_for_snapshot(self, name: str, *, timeout: float) -> None:
         """Waits until the initial snapshot is in the stream.
 
         Raises:
+            CommitConflict: There is no such connector any more.
             SourceNotReady: The connector failed.
             ServiceUnavailable: It did not finish in time.
         """
@@ -154,13 +155,11 @@ class ConnectClient:
         def done(status: ConnectorStatus) -> bool:
             return status.running and snapshot_done(self.offset(name))
 
-        def require_own() -> None:
-            if config is not None and self.config(name) != config:
-                raise CommitConflict(f"another run has taken the place of connector {name}; it does the same")
+        def require_there() -> None:
+            if self.config(name) is None:
+                raise CommitConflict(f"connector {name} was deleted while it read")
 
-        self.wait_until(name, done, aim="done with its snapshot", timeout=timeout, guard=require_own)
-        # Else it may have been the other one that is done.
-        require_own()
+        self.wait_until(name, done, aim="done with its snapshot", timeout=timeout, guard=require_there)
 
     def wait_until(
         self,
@@ -169,7 +168,6 @@ class ConnectClient:
         *,
         aim: str,
         timeout: float,
-        heed_failure: bool = True,
         guard: Callable[[], None] = lambda: None,
     ) -> ConnectorStatus:
         """Waits until a connector is as wanted.
@@ -179,7 +177,6 @@ class ConnectClient:
             done: Whether its status is the wanted one.
             aim: What is wanted, for the message.
             timeout: Seconds to wait.
-            heed_failure: Whether a failure of the connector ends the wait.
             guard: Called each time before the connector is looked at; what it raises ends the wait, too.
 
         Raises:
@@ -190,7 +187,7 @@ class ConnectClient:
         def reached() -> ConnectorStatus | None:
             guard()
             status = self.status(name)
-            if heed_failure and status is not None and status.failure is not None:
+            if status is not None and status.failure is not None:
                 cause = cause_of(status.failure)
                 raise SourceNotReady(f"connector {name} failed: {cause.what} ({cause.said})", hint=cause.fix)
             return status if status is not None and done(status) else None
@@ -204,6 +201,16 @@ class ConnectClient:
             raise ServiceUnavailable(
                 f"connector {name} is not {aim} after {timeout:g} seconds",
                 hint="look at `lakehouse source status` and at the log of Kafka Connect, or wait longer",
+            ) from None
+
+    def _wait_as_long(self, name: str, busy: Callable[[ConnectorStatus | None], bool], *, failure: str) -> None:
+        """Waits as long as a connector's status (None: there is none) is of a kind that passes."""
+        passing = Retrying(retry=retry_if_result(busy), stop=stop_after_delay(self._patience), wait=wait_fixed(0.1))
+        try:
+            passing(self.status, name)
+        except RetryError:
+            raise ServiceUnavailable(
+                f"connector {name} {failure} within {self._patience:g} s", hint="look at the log of Kafka Connect"
             ) from None
 
     def _call(self, method: str, name: str, path: str) -> dict[str, Any] | None:

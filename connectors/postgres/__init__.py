@@ -9,6 +9,7 @@ __all__ = [
     "contracts",
     "decoding",
     "identifiers",
+    "large_rows",
     "lsn",
     "patterns",
     "replication",

@@ -25,7 +25,8 @@ _SENDER_TIMEOUT_MS = 20_000
 _BESIDES = " -- "
 _COMMAND = "lakehouse "
 _STATEMENT = re.compile(r"(ALTER|CREATE|DROP|GRANT|ROLLBACK|SELECT) ")
-_EXCLUDE = "leave the table out of LAKEHOUSE_CDC__TABLES"
+EXCLUDE = "leave the table out of LAKEHOUSE_CDC__TABLES"
+"""What can be done about a table that can't be captured."""
 
 _SERVER = """
     SELECT current_setting('server_version_num')::int AS version,
@@ -311,7 +312,7 @@ def twin_findings(table: CatalogTable) -> list[Finding]:
 
 def _renaming(table: CatalogTable, column: ColumnContract) -> str:
     rename = f"ALTER TABLE {table.contract.table.quoted} RENAME COLUMN {quote_identifier(column.name)} TO ...;"
-    return f"{rename} -- or {_EXCLUDE}"
+    return f"{rename} -- or {EXCLUDE}"
 
 
 def _column_findings(table: CatalogTable) -> list[Finding]:
@@ -323,7 +324,7 @@ def _column_findings(table: CatalogTable) -> list[Finding]:
         if refusal is not None:
             problem = f"is of type {sql_name(column.type_name)}, which is not captured: {refusal.why}"
             change = f"ALTER TABLE {quoted} ALTER COLUMN {quote_identifier(column.name)} TYPE text; -- or "
-            findings.append(Finding("blocker", subject, problem, change + _EXCLUDE))
+            findings.append(Finding("blocker", subject, problem, change + EXCLUDE))
         if column.name.startswith(RESERVED_PREFIX):
             problem = f"begins with {RESERVED_PREFIX}, as the columns do that the lake adds"
             findings.append(Finding("blocker", subject, problem, _renaming(table, column)))

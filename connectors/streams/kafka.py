@@ -14,7 +14,14 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from connectors.errors import PositionLost, ServiceUnavailable
@@ -23,6 +30,7 @@ from connectors.streams.protocol import MESSAGES, REREGISTER, Positions, RawBatc
 _REQUEST_SECONDS = 30.0
 # A poll waits for as many messages as it asks for, and transaction markers never come: so none waits for long.
 _POLL_SECONDS = 0.02
+_LARGEST = "max.message.bytes"
 _IDLE_POLLS = int(60 / _POLL_SECONDS)
 
 
@@ -141,6 +149,36 @@ class KafkaStream:
             self._consumer.commit(
                 offsets=[TopicPartition(p.topic, p.partition, n) for p, n in positions.items()], asynchronous=False
             )
+
+    def admit(self, message_bytes: int) -> bool:
+        """Raises `max.message.bytes` of the topics where it is lower; returns whether it was."""
+        topics = sorted({p.topic for p in self._partitions()})
+        try:
+            asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+            found = {t.name: f.result(_REQUEST_SECONDS) for t, f in self._describe(asked).items()}
+            narrow = [
+                ConfigResource(
+                    ResourceType.TOPIC,
+                    topic,
+                    incremental_configs=[
+                        ConfigEntry(_LARGEST, str(message_bytes), incremental_operation=AlterConfigOpType.SET)
+                    ],
+                )
+                for topic, config in found.items()
+                if int(config[_LARGEST].value) < message_bytes
+            ]
+            if narrow:
+                for future in self._admin.incremental_alter_configs(narrow).values():
+                    future.result(_REQUEST_SECONDS)
+        except (KafkaException, TimeoutError) as error:
+            raise ServiceUnavailable(
+                f"Kafka did not let the topics take messages of {message_bytes:,} bytes: {error}",
+                hint="is the broker up, and may this user alter the topics' configuration?",
+            ) from error
+        return bool(narrow)
+
+    def _describe(self, resources: list[ConfigResource]) -> dict[ConfigResource, Any]:
+        return self._admin.describe_configs(resources) if resources else {}
 
     def close(self) -> None:
         """Leaves the broker."""

@@ -122,5 +122,9 @@ class MemoryStream:
     def acknowledge(self, positions: Positions) -> None:
         """Does nothing: there are no lag tools."""
 
+    def admit(self, message_bytes: int) -> bool:  # noqa: ARG002 - what all streams have
+        """Does nothing: no message is too large."""
+        return False
+
     def close(self) -> None:
         """Does nothing: there are no connections."""

@@ -93,5 +93,8 @@ class ChangeStream(Protocol):
     def acknowledge(self, positions: Positions) -> None:
         """Reports what is safe in the lake to the stream's own lag tools; nothing depends on it."""
 
+    def admit(self, message_bytes: int) -> bool:
+        """Lets all topics take messages of this size; returns whether one of them did not."""
+
     def close(self) -> None:
         """Releases connections."""

@@ -21,14 +21,14 @@ _LINE_SECONDS = 10.0
 
 @contextmanager
 def progress(doing: str, *, line_seconds: float = _LINE_SECONDS) -> Iterator[None]:
-    """Shows that a long step goes on: a spinner on a terminal, else a line now and then.
+    """Shows that a long step goes on: a spinner on a terminal, else a line now and then; and what the library logs.
 
     Args:
         doing: What goes on, `Merging public.orders`.
         line_seconds: Seconds between two lines where stderr is a file.
     """
     if talk.is_terminal:
-        with talk.status(doing):
+        with talk.status(doing), _shown_log():
             yield
         return
     ended, began = threading.Event(), time.monotonic()
@@ -40,7 +40,8 @@ def progress(doing: str, *, line_seconds: float = _LINE_SECONDS) -> Iterator[Non
     reporter = threading.Thread(target=report, daemon=True)
     reporter.start()
     try:
-        yield
+        with _shown_log():
+            yield
     finally:
         ended.set()
         reporter.join()
@@ -55,9 +56,9 @@ class _Talking(logging.Handler):
 
 
 @contextmanager
-def shown_log(name: str) -> Iterator[None]:
-    """Shows what a logger says meanwhile, of a step that waits and tells for what."""
-    logger, handler = logging.getLogger(name), _Talking()
+def _shown_log() -> Iterator[None]:
+    """Shows what the library logs meanwhile: what it waits for."""
+    logger, handler = logging.getLogger("connectors"), _Talking()
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -14,7 +14,7 @@ from connectors.cdc.reports import DrainReport, DriftReport, MergeReport
 from connectors.cdc.sync import PLAIN, SyncReport, sync_source
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings, load_settings
-from deployments.cli.console import data, progress, shown_log, talk
+from deployments.cli.console import data, progress, talk
 from tasks.words import counted
 
 PANEL = "Data"
@@ -78,7 +78,7 @@ def drain_once(settings: Settings, *, through_now: bool, only_due: bool = False)
     lsn = mark_source(settings) if through_now else None
 
     def drain(settings: Settings, *, through_lsn: int | None) -> DrainReport:
-        with progress("Draining the stream into bronze"), shown_log("connectors.cdc.drain"):
+        with progress("Draining the stream into bronze"):
             return PLAIN.drain(settings, through_lsn=through_lsn)
 
     def resolve(settings: Settings, table: TableName, change: Change) -> DriftReport:

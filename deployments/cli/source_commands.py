@@ -17,7 +17,7 @@ from connectors.lake.sources import registered_sources
 from connectors.postgres.checks import Finding
 from connectors.postgres.lsn import format_lsn
 from connectors.settings import load_settings
-from deployments.cli.console import data, talk
+from deployments.cli.console import data, progress, talk
 from tasks.words import counted
 
 PANEL = "Change data capture"
@@ -74,7 +74,9 @@ def register(
 
     Example: LAKEHOUSE_CDC__TABLES='public.*' lakehouse source register
     """
-    found = register_source(load_settings(), timeout=timeout)
+    settings = load_settings()
+    with progress(f"Registering {settings.cdc.source}"):
+        found = register_source(settings, timeout=timeout)
     if as_json:
         data.print_json(json.dumps(dataclasses.asdict(found) | {"tables": [str(table) for table in found.tables]}))
         return

@@ -3,7 +3,6 @@
 import pytest
 
 from connectors.cdc.registration import register_source
-from connectors.cdc.source_status import source_status
 from connectors.cdc.sync import sync_source
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
@@ -32,15 +31,10 @@ def source(settings, request):
 
 def stop_of(settings):
     """Waits until the connector has stopped; returns why."""
-    with ConnectClient(settings.connect.url) as client:
-        status = client.wait_until(
-            connector_name(settings.cdc.source),
-            lambda status: status.failure is not None,
-            aim="failed",
-            timeout=60,
-            heed_failure=False,
-        )
-    return str(status.failure if status else source_status(settings).connector.failure)
+    name = connector_name(settings.cdc.source)
+    with ConnectClient(settings.connect.url) as client, pytest.raises(SourceNotReady) as raised:
+        client.wait_until(name, lambda _: False, aim="failed", timeout=60)
+    return str(raised.value)
 
 
 @pytest.mark.parametrize(

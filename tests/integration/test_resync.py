@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import SecretStr
@@ -10,9 +11,11 @@ from connectors.cdc.drain import drain_source
 from connectors.cdc.merge import merge_table
 from connectors.cdc.rebuild import rebuild_checked
 from connectors.cdc.registration import register_source
+from connectors.cdc.removal import remove_source
 from connectors.cdc.reports import MergeReport
-from connectors.cdc.resync import resync_table, take_snapshot
+from connectors.cdc.resync import open_readers, resync_table, take_snapshot
 from connectors.cdc.sync import sync_source
+from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError, ContractMismatch, SourceNotReady
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import open_table
@@ -62,6 +65,62 @@ def test_silver_that_is_wrong_is_right_again_and_stays_so(settings, source):
     drain(settings, source)
     assert mismatches(settings) == {}
     assert rebuild_checked(settings, ITEM).differing == 0
+
+
+def test_resyncs_of_one_table_at_once_end_well_whichever_is_first(settings, source):
+    open_table(LakeLayout.of(settings).silver(ITEM)).delete("id > 3")
+    stop = threading.Event()
+    traffic = threading.Thread(target=change_until, args=(settings.postgres, stop))
+    traffic.start()
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            reports = [run.result() for run in [threads.submit(resync_table, settings, ITEM) for _ in range(3)]]
+    finally:
+        stop.set()
+        traffic.join()
+    assert {report.table for report in reports} == {ITEM}
+    drain(settings, source)
+    assert (mismatches(settings), open_readers(settings)) == ({}, [])
+    assert rebuild_checked(settings, ITEM).differing == 0
+
+
+@pytest.mark.parametrize("end", ["resync", "remove"])
+def test_connector_that_a_killed_resync_left_is_ended_by_the_next_command(settings, source, monkeypatch, end):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConnectClient, "wait_for_snapshot", killed)
+        for table in (ITEM, OTHER):
+            with pytest.raises(KeyboardInterrupt):
+                take_snapshot(settings, table)
+    of_item, of_other = open_readers(settings)
+    source.execute("DELETE FROM item WHERE id = 5; UPDATE item SET name = 'meanwhile' WHERE id = 6")
+    drain(settings, source)
+    assert mismatches(settings) == {}
+    if end == "remove":
+        assert f"connector {of_item} of a resync" in remove_source(settings, dry_run=True)
+        remove_source(settings, dry_run=False)
+        assert open_readers(settings) == []
+    else:
+        resync_table(settings, ITEM)
+        assert (mismatches(settings), open_readers(settings)) == ({}, [of_other])
+
+
+def test_resync_that_began_later_and_ends_first_counts(settings, source, monkeypatch):
+    wait, overtaken = ConnectClient.wait_for_snapshot, []
+
+    def overtake(client, name, **options):
+        if not overtaken:
+            overtaken.append(name)
+            source.execute("UPDATE item SET name = 'meanwhile' WHERE id = 6")
+            resync_table(settings, ITEM)
+            assert client.config(name) is None
+        wait(client, name, **options)
+
+    monkeypatch.setattr(ConnectClient, "wait_for_snapshot", overtake)
+    assert resync_table(settings, ITEM).differing == 0
+    assert (mismatches(settings), open_readers(settings)) == ({}, [])
 
 
 def change_until(postgres, stop):

@@ -20,7 +20,11 @@ PRODUCER = f"{CONNECT}An exception occurred in the change event producer. This c
         ("Publication autocreation is disabled, please create one", "publication is gone", "source register"),
         ("ERROR: all replication slots are in use", "no replication slot", "max_replication_slots"),
         ("ERROR: permission denied for table orders", "lacks a right", "source check"),
-        ("The message is 19000000 bytes when serialized which is larger than the maximum request size", "larger", "!"),
+        (
+            "The message is 19000000 bytes when serialized which is larger than the maximum request size",
+            "larger",
+            "LAKEHOUSE_CDC__MESSAGE_BYTES",
+        ),
         ("java.lang.OutOfMemoryError: Java heap space", "out of memory", "heap"),
         ("Connection to 127.0.0.1:5432 refused.", "can't reach the database", "database runs"),
         ("java.lang.NullPointerException: Cannot invoke", "met something that it can't read", "leave the table out"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from deltalake import write_deltalake
 
+from connectors.cdc import rebuild
 from connectors.cdc.merge import merge_table, misleading_tables, open_silver, pending_tables
 from connectors.cdc.rebuild import rebuild_silver
 from connectors.errors import CommitConflict, ConfigurationError
@@ -197,6 +198,24 @@ def test_rebuild_is_not_held_up_by_a_table_that_was_half_removed(source):
     (Path(source.layout.rebuild(TABLE)) / "_delta_log" / f"{0:020}.json").unlink()
     rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
     assert source.rows() == before
+
+
+@pytest.mark.parametrize("step", ["merge_table", "compare_rows", "replace_rows", "settle_rejected"])
+def test_rebuild_that_another_one_overtakes_begins_again(source, monkeypatch, step):
+    before, work, overtaken = source.rows(), getattr(rebuild, step), []
+
+    def overtake(*given, **named):
+        if not overtaken:
+            overtaken.append(step)
+            rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
+        return work(*given, **named)
+
+    monkeypatch.setattr(rebuild, step, overtake)
+    report = rebuild_silver(source.settings, TABLE, checked=as_recorded(source.settings))
+    assert (report.rows, report.differing) == (len(before), 0)
+    assert (source.rows(), overtaken) == (before, [step])
+    assert open_table(source.layout.rebuild(TABLE)) is None
+    assert open_table(source.layout.quarantine).count() == 1
 
 
 def test_silver_is_never_replaced_by_a_table_that_is_behind(source):
