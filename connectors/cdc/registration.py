@@ -81,9 +81,11 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         names = [table.contract.table for table in tables]
         findings = preflight_check(connection, settings, tables)
         require_ready(findings)
+        # Both are asked before anything is made: what does not answer leaves nothing behind.
+        before, widened = client.config(connector), _admit_messages(settings)
         known = current_slot_epoch(layout)
         slot_epoch = _ensure_epoch(connection, layout, slot, known, names)
-        changed = [f"epoch {slot_epoch.epoch} began"] if slot_epoch != known else []
+        changed = [*widened, *([f"epoch {slot_epoch.epoch} began"] if slot_epoch != known else [])]
         published = published_tables(connection, publication_name(source)) or []
         versions = contract_versions(layout)
         unseen = [table for table in names if table not in published or not _is_captured(versions.get(table))]
@@ -101,10 +103,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         if is_republished:
             changed.append(f"publication {publication_name(source)} names {len(names)} tables")
         config = connector_config(settings, tables, epoch=slot_epoch.epoch, placeholder=slot_epoch.placeholder)
-        repairs = replaced_nulls(client.config(connector), [t for t in tables if t.contract.table in published])
-        with closing(open_stream(settings)) as stream:
-            if stream.admit(settings.cdc.message_bytes):
-                changed.append(f"topics take messages of up to {settings.cdc.message_bytes / 2**20:g} MiB")
+        repairs = replaced_nulls(before, [t for t in tables if t.contract.table in published])
         if apply_config(client, connector, config, restart=slot_epoch != known):
             changed.append(f"connector {connector} started")
         _wait_until_captured(client, connection, settings, timeout=timeout)
@@ -117,6 +116,12 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         changed=tuple(changed),
         warnings=(*warnings, *repairs, *misleading_statistics(settings)),
     )
+
+
+def _admit_messages(settings: Settings) -> list[str]:
+    with closing(open_stream(settings)) as stream:
+        size = settings.cdc.message_bytes
+        return [f"topics take messages of up to {size / 2**20:g} MiB"] if stream.admit(size) else []
 
 
 def _wait_until_captured(client: ConnectClient, connection: Connection, settings: Settings, *, timeout: float) -> None:

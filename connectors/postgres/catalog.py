@@ -25,7 +25,8 @@ class CatalogTable:
 
     Attributes:
         contract: Columns, key and types.
-        identified: Updates and deletes can be published; if false, publishing the table would make them fail.
+        unidentified: The table and its partitions, those whose updates and deletes do not say which row they are of:
+            published, they would fail, or name rows otherwise than the table does.
         partitioned: It stands for its partitions.
         has_children: Other tables inherit from it, so that reading it reads their rows too.
         readable: The user may read it.
@@ -37,7 +38,7 @@ class CatalogTable:
     """
 
     contract: TableContract
-    identified: bool
+    unidentified: tuple[TableName, ...]
     partitioned: bool
     has_children: bool
     readable: bool
@@ -131,7 +132,7 @@ def _table(name: TableName, rows: list[dict[str, Any]], *, publishes_generated: 
     )
     return CatalogTable(
         contract=contract,
-        identified=head["identified"],
+        unidentified=tuple(TableName(*named) for named in head["unidentified"] or ()),
         partitioned=head["partitioned"],
         has_children=head["has_children"],
         readable=head["readable"],

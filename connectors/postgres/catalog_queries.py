@@ -55,21 +55,24 @@ COLUMNS = """
         ORDER BY b.attrelid, b.attnum, b.depth DESC
     ), members AS (
         -- What is updated is a table or a partition, so each of them must have an identity.
-        SELECT w.oid AS root, w.relreplident AS of_root, w.oid, w.relkind, w.relreplident, w.relfilenode,
-               0::bigint AS attached
+        SELECT w.oid AS root, w.relreplident AS of_root, w.nspname::text AS schema, w.relname::text AS name, w.oid,
+               w.relkind, w.relreplident, w.relfilenode, 0::bigint AS attached
         FROM wanted w
         UNION ALL
-        SELECT m.root, m.of_root, c.oid, c.relkind, c.relreplident, c.relfilenode, i.xmin::text::bigint
+        SELECT m.root, m.of_root, n.nspname::text,
+               c.relname::text, c.oid, c.relkind, c.relreplident, c.relfilenode, i.xmin::text::bigint
         FROM members m JOIN pg_inherits i ON i.inhparent = m.oid
         JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+        JOIN pg_namespace n ON n.oid = c.relnamespace
     ), of_members AS (
         SELECT m.root,
-               bool_and(CASE m.relreplident
-                   WHEN 'f' THEN true
-                   WHEN 'n' THEN false
-                   ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid AND i.indimmediate
-                                AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
-                   END AND m.relreplident = m.of_root) FILTER (WHERE m.relkind = 'r' OR m.oid = m.root) AS identified,
+               jsonb_agg(jsonb_build_array(m.schema, m.name) ORDER BY m.oid <> m.root, m.schema, m.name) FILTER (
+                   WHERE (m.relkind = 'r' OR m.oid = m.root) AND NOT (m.relreplident = m.of_root AND CASE m.relreplident
+                       WHEN 'f' THEN true
+                       WHEN 'n' THEN false
+                       ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid AND i.indimmediate
+                                    AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
+                       END)) AS unidentified,
                -- To attach a table updates the rows of its columns, after those of its system columns were written.
                jsonb_agg(jsonb_build_array(
                    m.oid::bigint, m.relfilenode::bigint, m.relreplident, m.attached,
@@ -98,7 +101,7 @@ COLUMNS = """
         WHERE part.type >= %(first_oid)s
     )
     SELECT w.nspname, w.relname, w.oid::bigint, w.relreplident,
-           of_members.identified,
+           of_members.unidentified,
            w.relkind = 'p' AS partitioned,
            EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = w.oid AND w.relkind = 'r') AS has_children,
            has_schema_privilege(w.nspname, 'USAGE') AND has_table_privilege(w.oid, 'SELECT') AS readable,

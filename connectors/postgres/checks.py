@@ -9,7 +9,7 @@ from connectors.errors import SourceNotReady
 from connectors.postgres.catalog import CatalogTable
 from connectors.postgres.catalog_queries import TABLES
 from connectors.postgres.connection import Connection
-from connectors.postgres.contracts import ColumnContract
+from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.patterns import is_exception, matches
 from connectors.postgres.replication import SlotState
@@ -243,16 +243,16 @@ def identity_findings(table: CatalogTable) -> list[Finding]:
     """Checks that updates and deletes say which row they are of."""
     contract, name = table.contract, str(table.contract.table)
     findings = []
-    if not table.identified:
+    if contract.table in table.unidentified:
         fix = f"ALTER TABLE {contract.table.quoted} ADD PRIMARY KEY (...);"
         if contract.replica_identity == "nothing" and contract.key:
             fix = f"ALTER TABLE {contract.table.quoted} REPLICA IDENTITY DEFAULT;"
-        elif contract.replica_identity != "full":
-            fix += f" -- or: ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL;"
         else:
-            fix = f"ALTER TABLE <partition> REPLICA IDENTITY FULL; -- for each partition of {contract.table.quoted}"
+            fix += f" -- or: ALTER TABLE {contract.table.quoted} REPLICA IDENTITY FULL;"
         problem = "has no replica identity: once published, your own UPDATE and DELETE on it would fail"
         findings.append(Finding("blocker", name, problem, fix))
+    else:
+        findings += [_partition_finding(contract, partition) for partition in table.unidentified]
     unpublished = [column for column in contract.key if column in table.unpublished]
     if unpublished:
         problem = f"has generated columns in its key that do not travel ({', '.join(unpublished)})"
@@ -274,6 +274,16 @@ def identity_findings(table: CatalogTable) -> list[Finding]:
         problem = "is inherited from: reading it would read the rows of other tables too"
         findings.append(Finding("blocker", name, problem, "leave it out of LAKEHOUSE_CDC__TABLES"))
     return findings
+
+
+def _partition_finding(contract: TableContract, partition: TableName) -> Finding:
+    wanted = contract.replica_identity.upper()
+    problem = (
+        f"is a partition of {contract.table}, and has not its replica identity, {wanted}: once published, your own "
+        "UPDATE and DELETE on it would fail, or name rows otherwise"
+    )
+    identity = "USING INDEX ..." if contract.replica_identity == "index" else wanted
+    return Finding("blocker", str(partition), problem, f"ALTER TABLE {partition.quoted} REPLICA IDENTITY {identity};")
 
 
 def _access_findings(table: CatalogTable, role: str, *, published: bool) -> list[Finding]:

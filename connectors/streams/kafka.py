@@ -34,12 +34,13 @@ _LARGEST = "max.message.bytes"
 _IDLE_POLLS = int(60 / _POLL_SECONDS)
 
 
-# What a broker says of a topic in the first moments.
+# What a broker says of a topic in the first moments, of the topic's life or of its own.
 _NOT_READY = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._NOENT,  # "no leaders found"
 )
 _patiently = Retrying(
     retry=retry_if_exception(lambda error: isinstance(error, KafkaException) and error.args[0].code() in _NOT_READY),

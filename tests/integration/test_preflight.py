@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from connectors.cdc import source_status
 from connectors.cdc.registration import register_source
+from connectors.cdc.removal import remove_source
 from connectors.cdc.source_status import check_source
 from connectors.errors import SourceNotReady
 from connectors.postgres.connection import connect
@@ -89,6 +90,8 @@ def test_limits_that_a_role_has_do_not_end_our_connections(settings, source):
             limited.execute("UPDATE t SET id = -id")
             drain(own, limited)
             assert differences(own) == {}
+        assert len(remove_source(own, dry_run=False)) == 3
+        assert remove_source(own) == []
     finally:
         source.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role))
 

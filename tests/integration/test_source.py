@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -17,7 +18,8 @@ from connectors.lake.layout import LakeLayout
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import drop_publication, drop_slot, published_tables, read_slot
-from connectors.settings import PostgresSettings, Settings
+from connectors.settings import ConnectSettings, KafkaSettings, PostgresSettings, Settings
+from connectors.streams import kafka
 
 WEIRD = TableName('Weird, S.c;h "x" y', 'Täble: a"b.c (d)*')
 
@@ -46,6 +48,20 @@ def execute(settings: Settings, *statements: str) -> None:
 
 def with_tables(settings: Settings, *patterns: str) -> Settings:
     return settings.model_copy(update={"cdc": settings.cdc.model_copy(update={"tables": patterns})})
+
+
+def test_nothing_is_made_while_a_service_does_not_answer(source: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "_REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(ConnectClient.__init__, "__kwdefaults__", {"patience": 0.5})
+    nowhere = {
+        "kafka": KafkaSettings(bootstrap_servers="127.0.0.1:1"),
+        "connect": ConnectSettings(url="http://127.0.0.1:1"),
+    }
+    for service, away in nowhere.items():
+        with pytest.raises(ServiceUnavailable, match=r"did not|does not answer"):
+            register_source(source.model_copy(update={service: away}))
+    assert remove_source(source) == []
+    assert not Path(source.lake.root).exists()
 
 
 def test_a_keyless_table_is_refused_before_anything_is_made(source: Settings) -> None:

@@ -81,10 +81,10 @@ def test_the_key_is_the_one_that_identifies_a_row(database: PostgresSettings) ->
             ALTER TABLE later REPLICA IDENTITY FULL;
         """)
         tables = read_tables(connection, list_tables(connection))
-    assert [(t.contract.key, t.contract.replica_identity, t.identified) for t in tables] == [
-        (("b", "a"), "index", True),
-        ((), "full", True),
-        ((), "full", True),
+    assert [(t.contract.key, t.contract.replica_identity, t.unidentified) for t in tables] == [
+        (("b", "a"), "index", ()),
+        ((), "full", ()),
+        ((), "full", ()),
     ]
 
 
@@ -142,12 +142,33 @@ def test_a_table_whose_updates_would_fail_is_found(database: PostgresSettings, d
     with connect(database) as connection:
         connection.execute(ddl)
         (table,) = read_tables(connection, list_tables(connection))
-        assert not table.identified
+        assert table.unidentified
         connection.execute("INSERT INTO t VALUES (1)")
         ensure_publication(connection, "probe", [table.contract.table])
         with pytest.raises(Exception, match="does not have a replica identity"):
             connection.execute("UPDATE t SET a = 2")
         connection.execute("DROP PUBLICATION probe")
+
+
+def test_partitions_that_are_identified_otherwise_are_named(database: PostgresSettings) -> None:
+    with connect(database) as connection:
+        connection.execute("""
+            CREATE SCHEMA parts;
+            CREATE TABLE t (a int PRIMARY KEY) PARTITION BY RANGE (a);
+            CREATE TABLE parts."of May" PARTITION OF t FOR VALUES FROM (1) TO (5) PARTITION BY RANGE (a);
+            CREATE TABLE parts.early PARTITION OF parts."of May" FOR VALUES FROM (1) TO (2);
+            CREATE TABLE parts.late PARTITION OF parts."of May" FOR VALUES FROM (2) TO (5);
+            CREATE TABLE p PARTITION OF t FOR VALUES FROM (5) TO (9);
+            ALTER TABLE parts.late REPLICA IDENTITY NOTHING;
+            ALTER TABLE p REPLICA IDENTITY FULL;
+        """)
+        (table,) = read_tables(connection, list_tables(connection))
+        blockers = [f for f in check_tables([table], role="me") if f.severity == "blocker"]
+        assert [f.subject for f in blockers] == ["parts.late", "public.p"]
+        for finding in blockers:
+            connection.execute(finding.sql)
+        (table,) = read_tables(connection, list_tables(connection))
+        assert table.unidentified == ()
 
 
 def test_only_tables_that_can_be_captured_are_listed(database: PostgresSettings) -> None:

@@ -27,7 +27,7 @@ def table(
     contract = TableContract(schema_name="public", table_name=name, columns=columns, key=key, replica_identity=identity)
     return CatalogTable(
         contract=contract,
-        identified=True,
+        unidentified=(),
         partitioned=False,
         has_children=False,
         readable=True,

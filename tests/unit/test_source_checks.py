@@ -8,6 +8,7 @@ from connectors.postgres.checks import check_patterns, check_tables
 from connectors.postgres.contracts import ColumnContract, ReplicaIdentity, TableContract
 from connectors.postgres.identifiers import TableName
 
+ORDERS, OF_MAY = TableName("public", "orders"), TableName("parts", "of May")
 ID = ColumnContract(name="id", type_name="int4", nullable=False)
 
 
@@ -15,7 +16,7 @@ def table(
     *columns: ColumnContract, name: str = "orders", identity: ReplicaIdentity = "default", **changes: object
 ) -> CatalogTable:
     facts: dict[str, object] = {
-        "identified": True,
+        "unidentified": (),
         "partitioned": False,
         "has_children": False,
         "readable": True,
@@ -44,8 +45,10 @@ def test_an_ordinary_table_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem", "fix"),
     [
-        (table(identified=False), "no replica identity", "REPLICA IDENTITY FULL"),
-        (table(identified=False, identity="nothing"), "no replica identity", "REPLICA IDENTITY DEFAULT"),
+        (table(unidentified=(ORDERS,)), "no replica identity", "REPLICA IDENTITY FULL"),
+        (table(unidentified=(ORDERS,), identity="nothing"), "no replica identity", "REPLICA IDENTITY DEFAULT"),
+        (table(unidentified=(OF_MAY,)), "has not its replica identity, DEFAULT", '"of May" REPLICA IDENTITY DEFAULT;'),
+        (table(unidentified=(OF_MAY,), identity="full"), "identity, FULL", '"parts"."of May" REPLICA IDENTITY FULL;'),
         (table(readable=False), "can't be read", 'GRANT SELECT ON "public"."orders" TO "m""e"'),
         (table(owned=False), "belongs to somebody else", "OWNER TO"),
         (table(filtered=True), "row-level security", "BYPASSRLS"),
