@@ -170,6 +170,7 @@ def _capture(settings: Settings) -> Iterator[Problem]:
     stopped = look_at_capture(settings).stopped
     if stopped is not None:
         yield Problem("blocker", "capture", stopped.message, stopped.hint or "see `lakehouse source status`")
+        return
     for reader in open_readers(settings):
         fix = "if no `resync` or `register` runs now, one was killed: run it again, which ends this one, too"
         yield Problem("warning", "capture", f"a connector reads a table anew, or has read it: {reader}", fix)

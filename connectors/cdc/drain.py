@@ -124,7 +124,8 @@ def _drain_through(
             return messages, batches
         if drained:
             patience.renew()
-        else:
+        patience.look()
+        if not drained:
             patience.wait("did not arrive" if written is None else "arrived, but a transaction before it did not end")
 
 
@@ -153,11 +154,24 @@ class _Patience:
         """Something moved."""
         self._deadline = time.monotonic() + _MARKER_SECONDS
 
+    def look(self) -> None:
+        """Looks at the connector, if it is time to.
+
+        Raises:
+            CaptureStopped: The marker will not arrive.
+        """
+        before = self._watch.seen.progress
+        if self._watch.look():
+            found = self._watch.seen
+            if found.stopped is not None:
+                raise found.stopped
+            if found.progress != before and found.confirmed_lsn < self._wanted.lsn:
+                self.renew()
+
     def wait(self, what: str) -> None:
         """Waits a moment; `what` the marker did instead of arriving.
 
         Raises:
-            CaptureStopped: It will not arrive.
             ServiceUnavailable: Nothing moved for too long.
         """
         if time.monotonic() > self._deadline:
@@ -165,13 +179,6 @@ class _Patience:
             raise ServiceUnavailable(
                 self._watch.adding(message), hint="`lakehouse source status` and the log of Kafka Connect say more"
             )
-        before = self._watch.seen.progress
-        if self._watch.look():
-            found = self._watch.seen
-            if found.stopped is not None:
-                raise found.stopped
-            if found.progress != before and (found.confirmed_lsn or 0) < self._wanted.lsn:
-                self.renew()
         Event().wait(_MARKER_LOOK_SECONDS)
 
 

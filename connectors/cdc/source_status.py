@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.cdc.capture import find_stop
+from connectors.cdc.capture import look_at_capture
 from connectors.debezium.checks import check_stream
-from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
-from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
+from connectors.debezium.config import connector_config, publication_name, slot_name
+from connectors.debezium.connect import ConnectorStatus
 from connectors.lake.epoch_log import current_epoch
 from connectors.lake.layout import LakeLayout, view_name
 from connectors.postgres.catalog import CatalogTable, list_tables, read_tables
@@ -49,6 +49,7 @@ class SourceStatus:
         slot: The replication slot's state; None if there is none.
         epoch: The slot epoch; None before the first registration.
         tables: Tables that the publication publishes completely.
+        says: What capture is at, in words; empty if it has stopped.
         stopped: Why changes come no more, and what to do; None: they do.
     """
 
@@ -57,6 +58,7 @@ class SourceStatus:
     slot: SlotState | None
     epoch: int | None
     tables: tuple[TableName, ...]
+    says: str = ""
     stopped: str | None = None
 
     @property
@@ -80,16 +82,16 @@ def check_source(settings: Settings) -> list[Finding]:
 
 def source_status(settings: Settings) -> SourceStatus:
     """Reads the status of the source from the database, Kafka Connect and the lake."""
-    source, stopped = settings.cdc.source, find_stop(settings)
-    with connect(settings.postgres) as connection, ConnectClient(settings.connect.url) as client:
-        connector = client.status(connector_name(source))
+    source, found = settings.cdc.source, look_at_capture(settings)
+    with connect(settings.postgres) as connection:
         return SourceStatus(
-            connector=connector,
-            snapshot_done=connector is not None and snapshot_done(client.offset(connector_name(source))),
-            slot=read_slot(connection, slot_name(source)),
+            connector=found.connector,
+            snapshot_done=found.snapshot_done,
+            slot=found.slot,
             epoch=current_epoch(LakeLayout(settings.lake.root, source)),
             tables=tuple(published_tables(connection, publication_name(source)) or ()),
-            stopped=None if stopped is None else str(stopped),
+            says=found.says,
+            stopped=None if found.stopped is None else str(found.stopped),
         )
 
 

@@ -1,9 +1,10 @@
 """The versions of every table contract, in an append-only table of the lake."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -53,7 +54,7 @@ class ContractVersion:
     baseline: Baseline = FIRST_EVENT
 
 
-def contract_versions(layout: LakeLayout) -> dict[TableName, tuple[ContractVersion, ...]]:
+def contract_versions(layout: LakeLayout) -> Mapping[TableName, tuple[ContractVersion, ...]]:
     """All versions of all contracts, oldest first; empty before the first registration."""
     table = open_table(layout.contracts)
     return {} if table is None else _versions(table)
@@ -159,7 +160,19 @@ def _contract_row(contract: TableContract, known_versions: int, lsn: int, baseli
     }
 
 
-def _versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]:
+_read: dict[str, tuple[tuple[str, int], Mapping[TableName, tuple[ContractVersion, ...]]]] = {}
+
+
+def _versions(table: DeltaTable) -> Mapping[TableName, tuple[ContractVersion, ...]]:
+    """All contracts of a version of the table; what was read last is kept, as each table of a lake asks for it."""
+    key = (str(table.metadata().id), table.version())
+    known = _read.get(table.table_uri)
+    if known is None or known[0] != key:
+        known = _read[table.table_uri] = (key, MappingProxyType(_read_versions(table)))
+    return known[1]
+
+
+def _read_versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]:
     versions: dict[TableName, tuple[ContractVersion, ...]] = {}
     for row in sorted(read_rows(table), key=itemgetter("table", "version")):
         contract = TableContract.model_validate_json(row["contract"])

@@ -209,6 +209,21 @@ def published_tables(connection: Connection, publication: str) -> list[TableName
     return None if narrowed is None else sorted(table for table, omitted in narrowed.items() if not omitted)
 
 
+def estimate_rows(connection: Connection, tables: Sequence[TableName]) -> int | None:
+    """Returns how many rows tables have, as their statistics say; None if one of them has none yet."""
+    row = connection.execute(
+        """
+        WITH RECURSIVE parts AS (
+            SELECT to_regclass(name)::oid AS oid FROM unnest(%s::text[]) AS name
+            UNION ALL SELECT i.inhrelid FROM parts p JOIN pg_inherits i ON i.inhparent = p.oid
+        )
+        SELECT sum(c.reltuples)::bigint, min(c.reltuples) FROM parts JOIN pg_class c USING (oid) WHERE c.relkind = 'r'
+        """,
+        [[table.quoted for table in tables]],
+    ).fetchone()
+    return None if row is None or row[0] is None or row[1] < 0 else int(row[0])
+
+
 def narrowed_tables(connection: Connection, publication: str) -> dict[TableName, str] | None:
     """Returns what a publication omits of each table that it names, in words; None if there is no such publication."""
     if not _exists(connection, publication):

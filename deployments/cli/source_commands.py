@@ -186,6 +186,8 @@ def _status_rows(found: SourceStatus) -> dict[str, str]:
     if found.connector is not None:
         rows["connector"] = f"{found.connector.state}, task {', '.join(found.connector.tasks) or 'missing'}"
         rows["snapshot"] = "done" if found.snapshot_done else "not done"
+        if found.says:
+            rows["capture"] = found.says
         if found.connector.failure is not None:
             rows["failure"] = found.connector.failure
     if found.epoch is not None:

@@ -1,5 +1,7 @@
 """Capture that has stopped is told by the next drain, with its cause and what to do; it takes what is there before."""
 
+import re
+
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
@@ -107,3 +109,14 @@ def test_connection_that_was_cut_heals_by_itself(settings):
         source.execute("INSERT INTO t VALUES (2)")
         drain(settings, source)
         assert ids(settings) == [1, 2]
+
+
+def test_share_of_the_first_snapshot_is_told(settings):
+    with connect(settings.postgres) as source:
+        source.execute("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100000)")
+        source.execute("ANALYZE a")
+        register_source(settings)
+        seen = set()
+        while "its connector runs" not in seen:
+            seen.add(source_status(settings).says)
+        assert any(re.search(r"being taken: some [1-9]\d? % of about 100,000 rows", said) for said in seen), seen

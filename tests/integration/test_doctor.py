@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from unittest.mock import Mock
 
 import pytest
 from pydantic import SecretStr
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from connectors.cdc.drain import drain_source
 from connectors.cdc.lag import measure_lag
+from connectors.cdc.resync import resync_table
 from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
 from connectors.lake.checked import Checked, read_checked, record_checked
@@ -131,3 +133,16 @@ def test_lag_is_told_in_the_log_the_stream_and_bronze(settings):
         shown = json.loads(CliRunner().invoke(app, ["lag", "--json"]).stdout)
         assert [(table["table"], table["unmerged"]) for table in shown["tables"]] == [("public.t", 0)]
         assert shown["limit_bytes"] == found.source.limit_bytes
+
+
+def test_what_a_killed_resync_left_is_named(settings, monkeypatch):
+    with registered_source(settings, DDL):
+        with monkeypatch.context() as killed:
+            killed.setattr(ConnectClient, "resume", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                resync_table(settings, TableName("public", "t"))
+        assert [(severity, area) for severity, area, what in said(settings) if "reads a table anew" in what] == [
+            ("warning", "capture")
+        ]
+        resync_table(settings, TableName("public", "t"))
+        assert [what for _, area, what in said(settings) if area == "capture"] == []
