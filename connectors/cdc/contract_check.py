@@ -146,7 +146,8 @@ def _to_fix(table: CatalogTable) -> list[Finding]:
 
 def _until_fixed(table: CatalogTable, finding: Finding) -> TablePaused:
     name = table.contract.table
-    problem = f"{finding.subject.removeprefix(f'{name}.').removeprefix(str(name))} {finding.problem}".strip()
+    about = "" if finding.subject == str(name) else f"{finding.subject.removeprefix(f'{name}.')} "
+    problem = f"{about}{finding.problem}"
     return TablePaused(
         f"{name}: {problem}",
         hint=f"`{finding.fix}`; then `{_REGISTER}`: until then it is paused at its last state",

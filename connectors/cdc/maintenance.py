@@ -67,8 +67,8 @@ def _tables(settings: Settings) -> dict[str, Callable[[bool], list[Step]]]:
     for table, version in versions.items():
         known[str(table)] = partial(_maintain_silver, settings, version)
         if not version.contract.key:
-            known[f"{table}~current"] = partial(_maintain_any, settings, layout.current(table))
-        known[f"{table}~snapshot"] = partial(_maintain_any, settings, layout.snapshot(table))
+            known[f"{table}~current"] = partial(_maintain_beside, settings, layout.current, table)
+        known[f"{table}~snapshot"] = partial(_maintain_beside, settings, layout.snapshot, table)
     for source, name in loaded_tables(layout.root):
         known[f"{source}.{name}"] = partial(_maintain_load, settings, layout.load(source, name))
     return known
@@ -131,6 +131,12 @@ def _maintain_any(settings: Settings, uri: str, dry_run: bool) -> list[Step]:
         return []
     found = compact(uri, target=_FILE_SIZE, at_least=settings.maintenance.small_files, dry_run=dry_run)
     return [*_some(found), *_clean(settings, uri, dry_run)]
+
+
+def _maintain_beside(
+    settings: Settings, address: Callable[[TableName], str], table: TableName, dry_run: bool
+) -> list[Step]:
+    return _maintain_any(settings, address(table), dry_run)
 
 
 def _clean(settings: Settings, uri: str, dry_run: bool) -> list[Step]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import psycopg
+
 from connectors.cdc.resync import readers
 from connectors.debezium.config import connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, LakehouseError
 from connectors.lake.contract_log import registered_versions
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import delete_table, open_table
@@ -22,6 +24,10 @@ def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
     Args:
         settings: The source.
         dry_run: Only say what would be removed.
+
+    Raises:
+        ConfigurationError: The user lacks a right; capture goes on.
+        ServiceUnavailable: A service did not answer, or somebody else reads from the slot.
     """
     source = settings.cdc.source
     connector, slot, publication = connector_name(source), slot_name(source), publication_name(source)
@@ -36,10 +42,17 @@ def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
         removed = [what for what, exists in found.items() if exists]
         if dry_run:
             return removed
+        client.stop(connector)
+        try:
+            with connection.transaction():
+                drop_publication(connection, publication)
+                drop_slot(connection, slot)
+        except (psycopg.Error, LakehouseError):
+            # Half of it would be nothing that anybody wants.
+            client.resume(connector)
+            raise
         for name in (*others, connector):
             client.remove(name)
-        drop_slot(connection, slot)
-        drop_publication(connection, publication)
     return removed
 
 

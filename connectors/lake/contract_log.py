@@ -54,18 +54,26 @@ class ContractVersion:
     baseline: Baseline = FIRST_EVENT
 
 
+@dataclass(frozen=True)
+class _Contracts:
+    """All contracts of one version of the table: all their versions, and the newest."""
+
+    key: tuple[str, int] | None
+    versions: Mapping[TableName, tuple[ContractVersion, ...]]
+    latest: Mapping[TableName, ContractVersion]
+
+
 def contract_versions(layout: LakeLayout) -> Mapping[TableName, tuple[ContractVersion, ...]]:
     """All versions of all contracts, oldest first; empty before the first registration."""
-    table = open_table(layout.contracts)
-    return {} if table is None else _versions(table)
+    return _contracts(layout).versions
 
 
-def latest_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
+def latest_versions(layout: LakeLayout) -> Mapping[TableName, ContractVersion]:
     """The newest version of the contract of every table that was ever captured.
 
     It has the columns, too, that were dropped since the table was last resynced: events may still hold them.
     """
-    return {name: newest_version(versions) for name, versions in contract_versions(layout).items()}
+    return _contracts(layout).latest
 
 
 def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
@@ -73,7 +81,7 @@ def latest_contracts(layout: LakeLayout) -> dict[TableName, TableContract]:
     return {name: version.contract for name, version in latest_versions(layout).items()}
 
 
-def registered_versions(layout: LakeLayout) -> dict[TableName, ContractVersion]:
+def registered_versions(layout: LakeLayout) -> Mapping[TableName, ContractVersion]:
     """The newest version of the contract of every captured table.
 
     Raises:
@@ -126,7 +134,7 @@ def record_contracts(
 
     def attempt() -> list[TableName]:
         table = ensure_table(layout.contracts, _CONTRACTS)
-        known = _versions(table)
+        known = _read(table).versions
         newest = {name: versions[-1] for name, versions in known.items()}
         changed = [c for c in wanted if c.table not in newest or _supersedes(c, baseline, newest[c.table], force=force)]
         baselines = {name: version.baseline for name, version in newest.items()}
@@ -160,16 +168,23 @@ def _contract_row(contract: TableContract, known_versions: int, lsn: int, baseli
     }
 
 
-_read: dict[str, tuple[tuple[str, int], Mapping[TableName, tuple[ContractVersion, ...]]]] = {}
+# What was read last of each lake: maintenance and drains ask for it once per table.
+_newest: dict[str, _Contracts] = {}
 
 
-def _versions(table: DeltaTable) -> Mapping[TableName, tuple[ContractVersion, ...]]:
-    """All contracts of a version of the table; what was read last is kept, as each table of a lake asks for it."""
+def _contracts(layout: LakeLayout) -> _Contracts:
+    table = open_table(layout.contracts)
+    return _Contracts(None, {}, {}) if table is None else _read(table)
+
+
+def _read(table: DeltaTable) -> _Contracts:
     key = (str(table.metadata().id), table.version())
-    known = _read.get(table.table_uri)
-    if known is None or known[0] != key:
-        known = _read[table.table_uri] = (key, MappingProxyType(_read_versions(table)))
-    return known[1]
+    known = _newest.get(table.table_uri)
+    if known is None or known.key != key:
+        versions = _read_versions(table)
+        latest = {name: newest_version(found) for name, found in versions.items()}
+        known = _newest[table.table_uri] = _Contracts(key, MappingProxyType(versions), MappingProxyType(latest))
+    return known
 
 
 def _read_versions(table: DeltaTable) -> dict[TableName, tuple[ContractVersion, ...]]:

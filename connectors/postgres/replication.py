@@ -191,7 +191,7 @@ def drop_slot(connection: Connection, slot: str, *, patience: float = SLOT_RELEA
             wait=wait_fixed(0.2),
             reraise=True,
         ):
-            with attempt:
+            with attempt, connection.transaction():
                 connection.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
     except psycopg.errors.UndefinedObject:
         return False

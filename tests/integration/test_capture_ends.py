@@ -122,8 +122,9 @@ def test_partition_that_has_no_identity_holds_the_table_until_it_has(settings, s
     source.execute("INSERT INTO log VALUES (1, 'low'), (11, 'high')")
     report = sync_source(settings, through_lsn=emit_marker(source))
     paused = report.checked.paused[TableName("public", "log")]
-    assert "has no replica identity: once published, your own UPDATE and DELETE on it would fail" in paused.message
-    assert "ALTER TABLE <partition> REPLICA IDENTITY FULL" in paused.hint
-    source.execute("ALTER TABLE log_high REPLICA IDENTITY FULL; DELETE FROM log WHERE id = 11")
+    assert "public.log_high is a partition of public.log, and has not its replica identity, FULL" in paused.message
+    fix = 'ALTER TABLE "public"."log_high" REPLICA IDENTITY FULL;'
+    assert fix in paused.hint
+    source.execute(f"{fix} DELETE FROM log WHERE id = 11")
     drain(settings, source)
     assert differences(settings) == {}

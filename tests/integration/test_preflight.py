@@ -14,6 +14,8 @@ from connectors.errors import SourceNotReady
 from connectors.postgres.connection import connect
 from connectors.settings import PostgresSettings
 from deployments.cli import app
+from deployments.stack import postgres
+from deployments.stack.ports import HOST, pick_ports
 from tests.lake import differences, drain, registered_source, with_cdc
 
 
@@ -160,3 +162,22 @@ def test_fixes_come_as_sql_command_or_words_of_their_own(settings, source, envir
     assert '-- ALTER TABLE "public"."k" ADD PRIMARY KEY (...);' in piped.stdout.splitlines()
     source.execute(piped.stdout.replace("ALTER SYSTEM", "-- ALTER SYSTEM"))
     assert set(blockers(settings)) == {"public.k"}
+
+
+def test_server_whose_log_does_not_hold_changes(settings, tmp_path, monkeypatch):
+    monkeypatch.setitem(postgres.OPTIONS, "wal_level", "replica")
+    server = postgres.PostgresService(tmp_path / "postgres", port=pick_ports(["postgres"])["postgres"])
+    try:
+        server.start()
+        server.wait_ready()
+        own = PostgresSettings(
+            host=HOST, port=server.port, user=postgres.ADMIN, password=server.password, database="postgres"
+        )
+        other = settings.model_copy(update={"postgres": own})
+        [found] = [finding for finding in check_source(other) if finding.subject == "wal_level"]
+        assert (found.severity, found.sql) == ("blocker", "ALTER SYSTEM SET wal_level = 'logical';")
+        with pytest.raises(SourceNotReady, match="wal_level is 'replica': the log does not hold row changes"):
+            register_source(other)
+    finally:
+        server.stop()
+        server.delete_data()

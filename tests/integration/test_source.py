@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from pydantic import SecretStr
 
 from connectors.cdc.registration import register_source
 from connectors.cdc.removal import remove_source
@@ -180,6 +181,18 @@ def test_a_publication_of_somebody_else_is_left_alone(source: Settings) -> None:
         with pytest.raises(SourceNotReady, match="was not made by this library"):
             drop_publication(connection, publication)
     execute(source, f"DROP PUBLICATION {publication}")
+
+
+def test_removing_without_a_right_leaves_capture_as_it_was(source: Settings) -> None:
+    register_source(source)
+    role = f"reader_{source.cdc.source}"
+    execute(source, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    postgres = source.postgres.model_copy(update={"user": role, "password": SecretStr("secret")})
+    with pytest.raises(ConfigurationError, match="lacks a right"):
+        remove_source(source.model_copy(update={"postgres": postgres}), dry_run=False)
+    assert register_source(source).changed == ()
+    assert len(remove_source(source, dry_run=False)) == 3
+    execute(source, f"DROP ROLE {role}")
 
 
 def test_status_tells_when_capturing_stopped(source: Settings) -> None:
