@@ -12,6 +12,7 @@ from threading import Event
 from connectors.cdc.capture import Watch
 from connectors.cdc.reports import DrainReport
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
+from connectors.changes.snapshots import newest_attempt
 from connectors.debezium.config import marker_topic, topic_name
 from connectors.errors import CaptureStopped, CommitConflict, PositionLost, ServiceUnavailable
 from connectors.failpoints import failpoint
@@ -58,13 +59,13 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
         wanted = NO_MARKER if through_lsn is None else Marker(epoch, through_lsn)
         try:
             messages, batches = _drain_through(
-                stream, bronze, wanted, tables=tables, captured=captured, settings=settings
+                stream, bronze, wanted, epoch=epoch, tables=tables, captured=captured, settings=settings
             )
         except CaptureStopped:
             if not own:
                 raise
             messages, batches = _drain_through(
-                stream, bronze, NO_MARKER, tables=tables, captured=captured, settings=settings
+                stream, bronze, NO_MARKER, epoch=epoch, tables=tables, captured=captured, settings=settings
             )
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
@@ -100,6 +101,7 @@ def _drain_through(
     bronze: BronzeLog,
     wanted: Marker,
     *,
+    epoch: int,
     tables: Mapping[str, str],
     captured: Sequence[str],
     settings: Settings,
@@ -115,7 +117,7 @@ def _drain_through(
             arrived, written = bronze.marker, stream.written_positions()
         ends = stream.end_positions()
         _require_topics(bronze, ends, [*captured, marker_topic(settings.cdc.source)])
-        drained, committed = _drain_to(stream, bronze, ends, tables=tables, settings=settings)
+        drained, committed = _drain_to(stream, bronze, ends, epoch=epoch, tables=tables, settings=settings)
         messages, batches = messages + drained, batches + committed
         if written is not None and all(ends.get(partition, 0) >= n for partition, n in written.items()):
             _confirm(bronze, arrived)
@@ -146,6 +148,7 @@ class _Patience:
     """Waits for a marker as long as something moves; looks at the connector meanwhile."""
 
     def __init__(self, settings: Settings, wanted: Marker) -> None:
+        self._settings = settings
         self._wanted = wanted
         self._watch = Watch(settings)
         self.renew()
@@ -165,7 +168,10 @@ class _Patience:
             found = self._watch.seen
             if found.stopped is not None:
                 raise found.stopped
-            if found.progress != before and found.confirmed_lsn < self._wanted.lsn:
+            if found.confirmed_lsn >= self._wanted.lsn:
+                # Its reader began again behind the marker, as after a first snapshot that was interrupted.
+                mark_source(self._settings)
+            elif found.progress != before:
                 self.renew()
 
     def wait(self, what: str) -> None:
@@ -183,7 +189,13 @@ class _Patience:
 
 
 def _drain_to(
-    stream: ChangeStream, bronze: BronzeLog, ends: Positions, *, tables: Mapping[str, str], settings: Settings
+    stream: ChangeStream,
+    bronze: BronzeLog,
+    ends: Positions,
+    *,
+    epoch: int,
+    tables: Mapping[str, str],
+    settings: Settings,
 ) -> tuple[int, int]:
     """Drains up to `ends`; returns how many messages and micro-batches this run committed."""
     messages = batches = 0
@@ -196,7 +208,10 @@ def _drain_to(
         failpoint("polled")
         try:
             marker = newest_marker(raw.messages, source=settings.cdc.source)
-            bronze.append(raw, tables=tables, marker=marker, partitions=partitions)
+            # The first marker of an epoch comes behind its first snapshot.
+            reads = bronze.through.epoch < epoch
+            snapshot = Marker(epoch, newest_attempt(raw.messages, epoch=epoch)) if reads else NO_MARKER
+            bronze.append(raw, tables=tables, marker=marker, snapshot=snapshot, partitions=partitions)
         except CommitConflict as conflict:
             # Another drain committed these messages: go on behind them.
             _look_again(bronze, conflict)

@@ -8,6 +8,7 @@ from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.reports import MergeReport
 from connectors.changes.columns import columns_of
+from connectors.changes.low_watermark import behind_first_snapshot
 from connectors.changes.order import BEGINNING, Position
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, TerminalError
@@ -45,7 +46,7 @@ def pending_tables(settings: Settings) -> list[PendingTable]:
             continue
         silver = _silver(layout, version, slot_epoch)
         unmerged = [f for f in files.get(log_name(table), ()) if f.last_batch > silver.batch]
-        low_watermark = _low_watermark(version, slot_epoch, bronze)
+        low_watermark = _low_watermark(version, slot_epoch, bronze, reached=silver.progress.low_watermark)
         lags = silver.lacks_columns or silver.progress.low_watermark < low_watermark
         if not version.contract.key and not unmerged:
             lags = lags or is_current_stale(silver, limit=settings.cdc.current_rows)
@@ -125,7 +126,7 @@ def merge_table(
                 changes, rejected = changes + report.changes, rejected + report.rejected
             if silver.lacks_columns:
                 silver.adopt_columns()
-            low_watermark = _low_watermark(version, slot_epoch, bronze)
+            low_watermark = _low_watermark(version, slot_epoch, bronze, reached=silver.progress.low_watermark)
             if up_to_batch == bronze.batch and silver.progress.low_watermark < low_watermark:
                 merge.raise_low_watermark(low_watermark)
             if into is None:
@@ -162,15 +163,18 @@ def _merges(
         yield merge_partitioned(silver, files, up_to_batch=up_to_batch, through=through, runner=runner)
 
 
-def _low_watermark(version: ContractVersion, slot_epoch: SlotEpoch, bronze: BronzeLog) -> Position:
-    """Returns the position behind which all rows of a table were read, if all of that is in bronze.
+def _low_watermark(
+    version: ContractVersion, slot_epoch: SlotEpoch, bronze: BronzeLog, *, reached: Position
+) -> Position:
+    """Returns the position behind which all rows of a table were read, if all of that is in bronze and merged.
 
-    A table that was empty then has no event that says so.
+    A table that was empty then has no event that says so. `reached` is the low watermark that silver has.
     """
-    baseline = version.baseline
-    low_watermark = baseline.position if bronze.through >= baseline.complete_at else BEGINNING
-    if slot_epoch.epoch == bronze.through.epoch and version.contract.table in slot_epoch.tables:
-        low_watermark = max(low_watermark, BEGINNING._replace(epoch=slot_epoch.epoch))
+    baseline, epoch = version.baseline, slot_epoch.epoch
+    low_watermark = max(reached, baseline.position if bronze.through >= baseline.complete_at else BEGINNING)
+    if epoch == bronze.through.epoch and version.contract.table in slot_epoch.tables:
+        lsn = bronze.snapshot.lsn if bronze.snapshot.epoch == epoch else 0
+        low_watermark = behind_first_snapshot(low_watermark, epoch=epoch, lsn=lsn)
     return low_watermark
 
 

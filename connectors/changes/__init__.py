@@ -13,6 +13,7 @@ __all__ = [
     "order",
     "policies",
     "schema_changes",
+    "snapshots",
     "toast",
     "workspace",
 ]

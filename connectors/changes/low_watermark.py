@@ -7,7 +7,7 @@ not see, were deleted while nobody captured. A restarted snapshot also reverses 
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.changes.order import Position, is_below
+from connectors.changes.order import BEGINNING, Position, is_below
 from connectors.changes.workspace import MergeWorkspace
 
 
@@ -51,6 +51,24 @@ WHERE _cdc_op <> 'r' AND _cdc_epoch IS NOT NULL GROUP BY _cdc_epoch
 ORDER BY 1 DESC, 2 DESC, 3 DESC, 4 DESC LIMIT 1
 """).fetchall()
     return LowWatermark(Position(*rows[0][:4]), rows[0][4]) if rows else None
+
+
+def behind_first_snapshot(reached: Position, *, epoch: int, lsn: int) -> Position:
+    """Returns a table's low watermark once the first snapshot of an epoch is complete, and all of it is merged.
+
+    A snapshot that is interrupted begins again, at a later LSN, and what was deleted in between is not streamed. The
+    last row of a table raises the low watermark to its attempt. So a table that was not raised to the newest attempt
+    was empty in the one that counts: none of its rows that any attempt has read is left.
+
+    Args:
+        reached: The low watermark that the table's own messages set.
+        epoch: The epoch.
+        lsn: LSN of the newest attempt that read a row of any table; zero: all tables were empty.
+    """
+    begun = BEGINNING._replace(epoch=epoch)
+    if lsn == 0 or reached >= begun._replace(rank=lsn - 1):
+        return max(reached, begun)
+    return begun._replace(rank=lsn + 1)
 
 
 def drop_below(work: MergeWorkspace, low_watermark: Position) -> None:

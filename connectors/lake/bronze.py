@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
 _BATCH = "v1/batch"
 _MARKER = ("v1/marker_epoch", "v1/marker_lsn")
 _THROUGH = ("v1/through_epoch", "v1/through_lsn")
+_SNAPSHOT = ("v1/snapshot_epoch", "v1/snapshot_lsn")
 _POSITION_BITS = 62
 _MORE = 1 << _POSITION_BITS
 """In a number of a position: higher bits of it follow in the next number."""
@@ -66,6 +67,7 @@ class BronzeLog:
         batch: Number of the newest commit.
         marker: The newest marker that is in bronze.
         through: Everything that the source committed before this marker is in bronze.
+        snapshot: Epoch and LSN of the newest attempt at a first snapshot that rows in bronze are from.
         table: The Delta table.
     """
 
@@ -84,6 +86,7 @@ class BronzeLog:
         self.batch = self._number(_BATCH) or 0
         self.marker = self._read_marker(_MARKER)
         self.through = self._read_marker(_THROUGH)
+        self.snapshot = self._read_marker(_SNAPSHOT)
 
     @property
     def version(self) -> int:
@@ -112,6 +115,7 @@ class BronzeLog:
         *,
         tables: Mapping[str, str],
         marker: Marker = NO_MARKER,
+        snapshot: Marker = NO_MARKER,
         partitions: Mapping[str, int] | None = None,
     ) -> int:
         """Commits one micro-batch with its positions; returns its number.
@@ -120,13 +124,16 @@ class BronzeLog:
             raw: Messages and the positions after them.
             tables: Source table of each topic that carries one; other topics keep the topic's name.
             marker: The newest marker among the messages.
+            snapshot: Epoch and LSN of the newest attempt at a first snapshot that read some of the messages.
             partitions: How many stream partitions each topic has.
 
         Raises:
             CommitConflict: Another drain committed first: reload, and poll again from the new positions.
         """
-        marker = max(marker, self.marker)
+        marker, snapshot = max(marker, self.marker), max(snapshot, self.snapshot)
         progress = {_BATCH: self.batch + 1, **dict(zip(_MARKER, marker, strict=True))}
+        if snapshot > self.snapshot:
+            progress |= dict(zip(_SNAPSHOT, snapshot, strict=True))
         for partition, position in raw.positions.items():
             progress |= _position_numbers(partition, position)
             progress[_identity_name(partition)] = _identity(partition)
@@ -142,7 +149,7 @@ class BronzeLog:
                 commit_properties=with_progress(progress),
             )
         self._reached.update(progress)
-        self.batch, self.marker = self.batch + 1, marker
+        self.batch, self.marker, self.snapshot = self.batch + 1, marker, snapshot
         self._commits += 1
         if self._commits % _REOPEN_AFTER == 0:
             # Appending gets slower with every commit on one object.

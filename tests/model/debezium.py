@@ -22,13 +22,15 @@ class Logical(NamedTuple):
 class Connector:
     """Reads the log from a replication slot and sends messages; `topic` holds all that were ever sent.
 
-    Markers stand among them as what they are, although they travel in a topic of their own.
+    Markers stand among them as what they are, although they travel in a topic of their own. `read_lsn` is the LSN of
+    the newest attempt at the first snapshot that a row was sent of.
     """
 
     def __init__(self, database):
         self._database = database
         self.topic = []
         self.epoch = 0
+        self.read_lsn = 0
         self.has_slot = False
         self._waits_for = []
         self._sent = 0
@@ -53,6 +55,7 @@ class Connector:
     def make_slot(self):
         self.has_slot = True
         self.epoch += 1
+        self.read_lsn = 0
         self._begin()
 
     def stream(self, count):
@@ -61,6 +64,8 @@ class Connector:
             count -= 1
             if self._reading:
                 self.topic.append(self._reading.pop(0))
+                if self._begins:
+                    self.read_lsn = self._snapshot_lsn
             else:
                 self.topic += self._messages(self.unsent[0])
                 self._sent += 1
@@ -118,7 +123,7 @@ class Connector:
         return next((e.lsn for e in reversed(self._database.log[: self._sent]) if isinstance(e, Commit)), None)
 
     def _snapshot(self):
-        lsn = self._database.next_lsn()
+        self._snapshot_lsn = lsn = self._database.next_lsn()
         rows = list(self._database.rows.values())
         last = len(rows) - 1
         flags = ("last_in_data_collection" if n == last else "true" for n in range(len(rows)))

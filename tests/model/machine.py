@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from connectors.changes.order import BEGINNING
+from connectors.changes.low_watermark import behind_first_snapshot
 from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.storage import scratch_connection
 from connectors.lake.views import pin_silver, register_views
@@ -121,8 +121,10 @@ class KeylessSource(RuleBasedStateMachine):
 
     def begin_epoch(self):
         """What a drain knows by a marker: the snapshot is complete, although an empty table has no event of it."""
-        silver, low_watermark = self.lake.silver(), BEGINNING._replace(epoch=self.connector.epoch)
-        if silver.progress.low_watermark < low_watermark:
+        silver, connector = self.lake.silver(), self.connector
+        reached = silver.progress.low_watermark
+        low_watermark = behind_first_snapshot(reached, epoch=connector.epoch, lsn=connector.read_lsn)
+        if reached < low_watermark:
             SilverMerge(silver).raise_low_watermark(low_watermark)
 
     def teardown(self):

@@ -4,8 +4,9 @@ import json
 
 from hypothesis.stateful import precondition, rule
 
+from connectors.changes.low_watermark import behind_first_snapshot
 from connectors.changes.markers import Marker
-from connectors.changes.order import BEGINNING, Position
+from connectors.changes.order import Position
 from connectors.lake.silver.baseline import FIRST_EVENT, Baseline, BaselineKind
 from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.table import SilverTable
@@ -109,8 +110,9 @@ class ReadSource(KeyedSource):
         super().finish()
 
     def begin_epoch(self):
-        silver = self.lake.silver()
-        low_watermark = max(self.lake.baseline.position, BEGINNING._replace(epoch=self.connector.epoch))
+        silver, connector = self.lake.silver(), self.connector
+        reached = max(self.lake.baseline.position, silver.progress.low_watermark)
+        low_watermark = behind_first_snapshot(reached, epoch=connector.epoch, lsn=connector.read_lsn)
         if silver.progress.low_watermark < low_watermark:
             SilverMerge(silver).raise_low_watermark(low_watermark)
 
