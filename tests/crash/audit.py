@@ -21,6 +21,7 @@ _PROGRESS = [
     _BATCH,
     ("v1/marker_epoch", "v1/marker_lsn"),
     ("v1/through_epoch", "v1/through_lsn"),
+    ("v1/snapshot_epoch", "v1/snapshot_lsn"),
     tuple(f"v1/floor/{name}" for name in Position._fields),
 ]
 """Numbers that only grow, each group of them in the order of tuples. Other numbers are no progress."""
