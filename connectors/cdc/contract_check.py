@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from connectors.changes.markers import NO_MARKER, Marker
 from connectors.changes.policies import Answer
 from connectors.changes.schema_changes import Difference, answer_to, differences, with_memory
 from connectors.debezium.checks import stopping_findings
@@ -55,6 +56,7 @@ class ContractCheck:
 
     Attributes:
         up_to_batch: What is in bronze up to this batch was written under the contracts that were checked.
+        through: Everything that the source committed before this marker is in bronze up to that batch.
         followed: How tables changed whose new contract was recorded.
         paused: Why a table may not be merged.
         changed: Drift of tables that are paused until they are compared with the source, or resynced.
@@ -63,6 +65,7 @@ class ContractCheck:
     """
 
     up_to_batch: int
+    through: Marker = NO_MARKER
     followed: Mapping[TableName, Sequence[Difference]] = field(default_factory=dict)
     paused: Mapping[TableName, TablePaused] = field(default_factory=dict)
     changed: Mapping[TableName, Change] = field(default_factory=dict)
@@ -79,7 +82,7 @@ def check_contracts(settings: Settings) -> ContractCheck:
     layout = LakeLayout.of(settings)
     publication = publication_name(settings.cdc.source)
     # Asked first: a change of a table that is in bronze by now is in the catalogue by then.
-    batch = BronzeLog(layout).batch
+    bronze = BronzeLog(layout)
     versions = {table: known for table, known in contract_versions(layout).items() if known[-1].contract.captured}
     with connect(settings.postgres) as connection:
         lsn = current_lsn(connection)
@@ -107,9 +110,10 @@ def check_contracts(settings: Settings) -> ContractCheck:
     moved = {c.table: _renamed(c, renamed[c.oid]) for c in gone if c.oid in renamed}
     unfixed = {table.contract.table: _until_fixed(table, found[0]) for table in tables if (found := _to_fix(table))}
     paused = {**unread, **unsafe, **missed, **moved, **unfixed}
-    record_checked(layout, Checked(batch, frozenset(paused)))
+    record_checked(layout, Checked(bronze.batch, frozenset(paused)))
     return ContractCheck(
-        up_to_batch=batch,
+        up_to_batch=bronze.batch,
+        through=bronze.through,
         followed=followed,
         paused=paused,
         changed={table: changed[table] for table in sorted(waiting)},

@@ -8,8 +8,11 @@ from connectors.cdc.cadence import PendingTable
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.reports import MergeReport
 from connectors.changes.columns import columns_of
-from connectors.changes.low_watermark import behind_first_snapshot
+from connectors.changes.decode import Messages
+from connectors.changes.low_watermark import before_attempt, behind_attempt
+from connectors.changes.markers import Marker
 from connectors.changes.order import BEGINNING, Position
+from connectors.changes.snapshots import has_read_all
 from connectors.debezium.config import topic_name
 from connectors.errors import CommitConflict, ConfigurationError, TerminalError
 from connectors.lake.bronze import BronzeLog
@@ -23,7 +26,7 @@ from connectors.lake.silver.merge import SilverMerge, SliceReport
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.statistics import misleading_columns
 from connectors.lake.silver.table import SilverTable
-from connectors.lake.storage import open_table
+from connectors.lake.storage import open_table, scratch_connection
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
@@ -46,7 +49,7 @@ def pending_tables(settings: Settings) -> list[PendingTable]:
             continue
         silver = _silver(layout, version, slot_epoch)
         unmerged = [f for f in files.get(log_name(table), ()) if f.last_batch > silver.batch]
-        low_watermark = _low_watermark(version, slot_epoch, bronze, reached=silver.progress.low_watermark)
+        low_watermark = _low_watermark(version, slot_epoch, bronze, through=bronze.through)
         lags = silver.lacks_columns or silver.progress.low_watermark < low_watermark
         if not version.contract.key and not unmerged:
             lags = lags or is_current_stale(silver, limit=settings.cdc.current_rows)
@@ -122,13 +125,14 @@ def merge_table(
             )
         try:
             up_to_batch = min(bronze.batch, checked.up_to_batch)
-            for report in _merges(settings, bronze, merge, up_to_batch=up_to_batch, runner=runner):
+            through = bronze.through if up_to_batch == bronze.batch else checked.through
+            for report in _merges(settings, bronze, merge, up_to_batch=up_to_batch, through=through, runner=runner):
                 changes, rejected = changes + report.changes, rejected + report.rejected
             if silver.lacks_columns:
                 silver.adopt_columns()
-            low_watermark = _low_watermark(version, slot_epoch, bronze, reached=silver.progress.low_watermark)
-            if up_to_batch == bronze.batch and silver.progress.low_watermark < low_watermark:
-                merge.raise_low_watermark(low_watermark)
+            low_watermark = _low_watermark(version, slot_epoch, bronze, through=through)
+            if silver.progress.low_watermark < low_watermark:
+                _raise_low_watermark(merge, version, bronze, low_watermark)
             if into is None:
                 _tell_others(settings, silver, checked)
             break
@@ -147,35 +151,65 @@ def _tell_others(settings: Settings, silver: SilverTable, checked: ContractCheck
 
 
 def _merges(
-    settings: Settings, bronze: BronzeLog, merge: SilverMerge, *, up_to_batch: int, runner: Runner[Any] | None
+    settings: Settings,
+    bronze: BronzeLog,
+    merge: SilverMerge,
+    *,
+    up_to_batch: int,
+    through: Marker,
+    runner: Runner[Any] | None,
 ) -> Iterator[SliceReport]:
     """Merges what is pending: slice by slice here, or all at once by a runner."""
     silver = merge.silver
     table = silver.contract.table
     partitions = bronze.partitions(topic_name(silver.layout.source, table))
     if runner is None or not silver.contract.key or silver.baseline.is_pending or silver.awaits_resync:
-        limits = {"rows": settings.cdc.slice_rows, "size": settings.cdc.slice_bytes}
-        yield from merge_pending(bronze, merge, partitions=partitions, up_to_batch=up_to_batch, **limits)
+        yield from merge_pending(
+            bronze,
+            merge,
+            partitions=partitions,
+            up_to_batch=up_to_batch,
+            through=through,
+            rows=settings.cdc.slice_rows,
+            size=settings.cdc.slice_bytes,
+        )
         return
     files = bronze.files(after_batch=silver.batch, up_to_batch=up_to_batch).get(log_name(table))
     if files:
-        through = bronze.through if partitions > 1 else None
-        yield merge_partitioned(silver, files, up_to_batch=up_to_batch, through=through, runner=runner)
+        held = bronze.through if partitions > 1 else None
+        yield merge_partitioned(silver, files, up_to_batch=up_to_batch, through=held, runner=runner)
 
 
-def _low_watermark(
-    version: ContractVersion, slot_epoch: SlotEpoch, bronze: BronzeLog, *, reached: Position
-) -> Position:
-    """Returns the position behind which all rows of a table were read, if all of that is in bronze and merged.
+def _low_watermark(version: ContractVersion, slot_epoch: SlotEpoch, bronze: BronzeLog, *, through: Marker) -> Position:
+    """Returns the position behind which all rows of a table were read, if all of that is before a marker.
 
-    A table that was empty then has no event that says so. `reached` is the low watermark that silver has.
+    A table that was empty then has no event that says so.
     """
     baseline, epoch = version.baseline, slot_epoch.epoch
-    low_watermark = max(reached, baseline.position if bronze.through >= baseline.complete_at else BEGINNING)
-    if epoch == bronze.through.epoch and version.contract.table in slot_epoch.tables:
-        lsn = bronze.snapshot.lsn if bronze.snapshot.epoch == epoch else 0
-        low_watermark = behind_first_snapshot(low_watermark, epoch=epoch, lsn=lsn)
+    low_watermark = baseline.position if through >= baseline.complete_at else BEGINNING
+    if epoch == through.epoch and version.contract.table in slot_epoch.tables:
+        low_watermark = max(low_watermark, before_attempt(epoch=epoch, lsn=_newest_attempt(bronze, epoch)))
     return low_watermark
+
+
+def _newest_attempt(bronze: BronzeLog, epoch: int) -> int:
+    return bronze.snapshot.lsn if bronze.snapshot.epoch == epoch else 0
+
+
+def _raise_low_watermark(merge: SilverMerge, version: ContractVersion, bronze: BronzeLog, to: Position) -> None:
+    """Takes away what was there before a table was read, and no event of its own takes away. All of it is merged."""
+    layout, epoch = merge.silver.layout, to.epoch
+    lsn = _newest_attempt(bronze, epoch)
+    if lsn and to == before_attempt(epoch=epoch, lsn=lsn):
+        # The newest attempt that read any row did not come to this table's end: so the table was empty in the one that
+        # did, if not in this one.
+        after = version.baseline.batch
+        files = bronze.files(after_batch=after).get(log_name(version.contract.table), [])
+        with scratch_connection(layout.root) as connection:
+            messages = Messages([file.path for file in files], after, bronze.batch)
+            if not has_read_all(connection, messages, epoch=epoch, lsn=lsn):
+                to = behind_attempt(epoch=epoch, lsn=lsn)
+    merge.raise_low_watermark(to)
 
 
 def _version(layout: LakeLayout, table: TableName) -> ContractVersion:

@@ -53,22 +53,20 @@ ORDER BY 1 DESC, 2 DESC, 3 DESC, 4 DESC LIMIT 1
     return LowWatermark(Position(*rows[0][:4]), rows[0][4]) if rows else None
 
 
-def behind_first_snapshot(reached: Position, *, epoch: int, lsn: int) -> Position:
-    """Returns a table's low watermark once the first snapshot of an epoch is complete, and all of it is merged.
+def before_attempt(*, epoch: int, lsn: int) -> Position:
+    """The low watermark that the last row of a table sets, as the attempt at an LSN to take a first snapshot reads it.
 
-    A snapshot that is interrupted begins again, at a later LSN, and what was deleted in between is not streamed. The
-    last row of a table raises the low watermark to its attempt. So a table that was not raised to the newest attempt
-    was empty in the one that counts: none of its rows that any attempt has read is left.
-
-    Args:
-        reached: The low watermark that the table's own messages set.
-        epoch: The epoch.
-        lsn: LSN of the newest attempt that read a row of any table; zero: all tables were empty.
+    An LSN of zero stands for one that read no row of any table.
     """
-    begun = BEGINNING._replace(epoch=epoch)
-    if lsn == 0 or reached >= begun._replace(rank=lsn - 1):
-        return max(reached, begun)
-    return begun._replace(rank=lsn + 1)
+    return BEGINNING._replace(epoch=epoch, rank=max(lsn - 1, 0))
+
+
+def behind_attempt(*, epoch: int, lsn: int) -> Position:
+    """The low watermark of a table that was empty in the attempt after the one at an LSN: no row of any is left.
+
+    What was deleted between two attempts is not streamed.
+    """
+    return BEGINNING._replace(epoch=epoch, rank=lsn + 1)
 
 
 def drop_below(work: MergeWorkspace, low_watermark: Position) -> None:

@@ -1,8 +1,11 @@
 """S3 as a file system for DuckDB."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
 from s3fs import S3FileSystem
 from s3fs.core import S3_RETRYABLE_ERRORS
 
@@ -22,6 +25,15 @@ class LakeFiles(S3FileSystem):  # type: ignore[misc] # it comes without types
         if path not in self._found:
             self._found[path] = await super()._info(path, *args, **options)
         return self._found[path]
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """Turns what the client raises into what it would raise of a disk; what S3 itself answers is that already."""
+    try:
+        yield
+    except (*S3_RETRYABLE_ERRORS, BotoCoreError) as error:
+        raise OSError(str(error)) from error
 
 
 def folders(uri: str) -> list[str]:
@@ -44,10 +56,8 @@ def files(uri: str) -> list[tuple[str, int, datetime]]:
 
 def _listed(uri: str) -> list[dict[str, Any]]:
     lake = LakeFiles()
-    try:
+    with _os_errors():
         return list(lake.ls(uri, detail=True)) if lake.exists(uri) else []
-    except S3_RETRYABLE_ERRORS as error:
-        raise OSError(str(error)) from error
 
 
 def _name(entry: dict[str, Any]) -> str:
@@ -61,11 +71,9 @@ def remove(uri: str) -> None:
         OSError: S3 refused, or did not answer.
     """
     files = LakeFiles()
-    try:
+    with _os_errors():
         if files.exists(uri):
             files.rm(uri, recursive=True)
-    except S3_RETRYABLE_ERRORS as error:
-        raise OSError(str(error)) from error
 
 
 def write_bytes(uri: str, content: bytes) -> None:
@@ -74,10 +82,8 @@ def write_bytes(uri: str, content: bytes) -> None:
     Raises:
         OSError: S3 refused, or did not answer.
     """
-    try:
+    with _os_errors():
         LakeFiles().pipe_file(uri, content)
-    except S3_RETRYABLE_ERRORS as error:
-        raise OSError(str(error)) from error
 
 
 def read_bytes(uri: str) -> bytes | None:
@@ -87,8 +93,7 @@ def read_bytes(uri: str) -> bytes | None:
         OSError: S3 refused, or did not answer.
     """
     try:
-        return bytes(LakeFiles().cat_file(uri))
+        with _os_errors():
+            return bytes(LakeFiles().cat_file(uri))
     except FileNotFoundError:
         return None
-    except S3_RETRYABLE_ERRORS as error:
-        raise OSError(str(error)) from error

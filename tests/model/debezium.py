@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from connectors.changes.low_watermark import before_attempt, behind_attempt
 from connectors.changes.markers import Marker
 from tests.events import PLACEHOLDER, event
 from tests.model.postgres import Change, Commit
@@ -38,6 +39,13 @@ class Connector:
         self._begins = False
         self._chunk = None
         self._passed = None
+
+    def low_watermark(self, reached):
+        """What a drain makes of it, and of a low watermark that all messages have raised to `reached`."""
+        seen = before_attempt(epoch=self.epoch, lsn=self.read_lsn)
+        if self.read_lsn == 0 or reached >= seen:
+            return seen
+        return behind_attempt(epoch=self.epoch, lsn=self.read_lsn)
 
     def lose_slot(self, *, restored):
         """What is committed from now on is never streamed. A restored server's log starts again."""

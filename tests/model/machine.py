@@ -6,7 +6,6 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from connectors.changes.low_watermark import behind_first_snapshot
 from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.storage import scratch_connection
 from connectors.lake.views import pin_silver, register_views
@@ -123,7 +122,7 @@ class KeylessSource(RuleBasedStateMachine):
         """What a drain knows by a marker: the snapshot is complete, although an empty table has no event of it."""
         silver, connector = self.lake.silver(), self.connector
         reached = silver.progress.low_watermark
-        low_watermark = behind_first_snapshot(reached, epoch=connector.epoch, lsn=connector.read_lsn)
+        low_watermark = max(reached, connector.low_watermark(reached))
         if reached < low_watermark:
             SilverMerge(silver).raise_low_watermark(low_watermark)
 

@@ -4,7 +4,6 @@ import json
 
 from hypothesis.stateful import precondition, rule
 
-from connectors.changes.low_watermark import behind_first_snapshot
 from connectors.changes.markers import Marker
 from connectors.changes.order import Position
 from connectors.lake.silver.baseline import FIRST_EVENT, Baseline, BaselineKind
@@ -112,7 +111,7 @@ class ReadSource(KeyedSource):
     def begin_epoch(self):
         silver, connector = self.lake.silver(), self.connector
         reached = max(self.lake.baseline.position, silver.progress.low_watermark)
-        low_watermark = behind_first_snapshot(reached, epoch=connector.epoch, lsn=connector.read_lsn)
+        low_watermark = max(reached, connector.low_watermark(reached))
         if silver.progress.low_watermark < low_watermark:
             SilverMerge(silver).raise_low_watermark(low_watermark)
 

@@ -3,13 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from connectors.changes.decode import Messages
+from connectors.changes.markers import Marker
 from connectors.lake.bronze import BronzeFile, BronzeLog
 from connectors.lake.layout import log_name
 from connectors.lake.silver.merge import SilverMerge, SliceReport
 
 
 def merge_pending(
-    bronze: BronzeLog, merge: SilverMerge, *, partitions: int, up_to_batch: int, rows: int, size: int
+    bronze: BronzeLog,
+    merge: SilverMerge,
+    *,
+    partitions: int,
+    up_to_batch: int,
+    through: Marker | None = None,
+    rows: int,
+    size: int,
 ) -> Iterator[SliceReport]:
     """Merges what is pending, slice by slice.
 
@@ -20,6 +28,7 @@ def merge_pending(
         merge: The table to merge into, and where.
         partitions: How many stream partitions the table's topic has.
         up_to_batch: The last batch to read.
+        through: Everything committed before this marker is in bronze up to that batch; None: it is the newest one.
         rows: About how many rows a slice has at the most.
         size: About how many bytes a slice has at the most.
 
@@ -30,7 +39,7 @@ def merge_pending(
     silver = merge.silver
     after_batch = silver.batch
     if silver.awaits_resync:
-        if bronze.through < silver.baseline.complete_at or up_to_batch < bronze.batch:
+        if (bronze.through if through is None else through) < silver.baseline.complete_at:
             return
         after_batch = silver.baseline.batch
     elif silver.baseline.is_pending:
