@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from connectors.lake.engines.partitioned import Runner
 
 _ATTEMPTS = 5
+_OVERTAKEN_ATTEMPTS = 10
 
 
 def rebuild_checked(settings: Settings, table: TableName) -> RebuildReport:
@@ -64,7 +65,7 @@ def rebuild_silver(
     """
     attempts = Retrying(
         retry=retry_if_exception_type(_Overtaken),
-        stop=stop_after_attempt(_ATTEMPTS),
+        stop=stop_after_attempt(_OVERTAKEN_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.1, max=2),
         reraise=True,
     )
@@ -80,7 +81,10 @@ def _rebuild(
     beside = layout.rebuild(table)
     trimmed = BronzeLog(layout).trimmed(table)
     _discard_stale(silver, beside, trimmed=trimmed)
-    new = open_silver(settings, table, at=beside)
+    try:
+        new = open_silver(settings, table, at=beside)
+    except DeltaError as error:
+        raise _overtaken(table, beside) from error
     with _unless_overtaken(new):
         if new.batch < trimmed:
             restore_snapshot(layout, new, at_least=trimmed)
@@ -99,9 +103,11 @@ def _rebuild(
             except CommitConflict:
                 if attempt == _ATTEMPTS:
                     raise
-        failpoint("silver-replaced")
-        settle_rejected(layout, new, rules=rules, silver_version=silver.table.version())
-    delete_table(beside)
+    failpoint("silver-replaced")
+    # From here on the table beside is not needed, and another run may remove it.
+    silver = open_silver(settings, table)
+    settle_rejected(layout, silver, rules=rules, silver_version=silver.table.version())
+    _remove(new)
     write_current(silver, limit=settings.cdc.current_rows)
     return RebuildReport(table, changes, rows, differing, silver.table.version(), time.monotonic() - began)
 
@@ -113,12 +119,22 @@ class _Overtaken(CommitConflict):
 def _same(new: SilverTable, before: SilverTable) -> SilverTable:
     """Returns a table if it is the one of before, and no other at the same address."""
     if new.table.metadata().id != before.table.metadata().id:
-        raise _overtaken(before)
+        raise _overtaken(before.contract.table, before.uri)
     return new
 
 
-def _overtaken(new: SilverTable) -> _Overtaken:
-    return _Overtaken(f"other rebuilds of {new.contract.table} were done first, and removed {new.uri}")
+def _remove(new: SilverTable) -> None:
+    """Removes a table, and no other that another run has begun at the same address."""
+    try:
+        found = open_table(new.uri)
+    except DeltaError:
+        return  # another run is removing it
+    if found is not None and found.metadata().id == new.table.metadata().id:
+        delete_table(new.uri)
+
+
+def _overtaken(table: TableName, beside: str) -> _Overtaken:
+    return _Overtaken(f"other rebuilds of {table} were done first, and removed {beside}")
 
 
 @contextmanager
@@ -134,7 +150,7 @@ def _unless_overtaken(new: SilverTable) -> Iterator[None]:
             found = None  # it is being removed
         if found is not None and found.metadata().id == own:
             raise
-        raise _overtaken(new) from error
+        raise _overtaken(new.contract.table, new.uri) from error
 
 
 def current_rules(layout: LakeLayout, table: TableName) -> Rules:
