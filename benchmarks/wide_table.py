@@ -8,12 +8,11 @@ No stack: messages go to bronze as Debezium writes them. There are 19 rows, as o
 import argparse
 import json
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-from silver_hour import PARTITION, TABLE
+from definitions import timed
+from silver_hour import TABLE, append
 
 from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.merge import merge_table
@@ -26,7 +25,6 @@ from connectors.lake.reader import query_lake
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import CdcSettings, LakeSettings, Settings
-from connectors.streams.protocol import MESSAGES, RawBatch
 
 ROWS = 19
 VALUES = {"text": "some text", "int4": 5, "numeric": "1.5", "timestamptz": "2026-01-01T00:00:00Z"}
@@ -56,42 +54,24 @@ def measure(folder: Path, count: int) -> list[float]:
     bronze = BronzeLog(layout)
 
     def merged(lsn: int) -> float:
-        append(bronze, contract, lsn=lsn)
-        return seconds_of(lambda: merge_table(settings, TABLE, checked=ContractCheck(bronze.batch)))
+        append(bronze, lsn * ROWS, changes(contract, lsn=lsn))
+        return timed(lambda: merge_table(settings, TABLE, checked=ContractCheck(bronze.batch)))
 
     def query() -> None:
         with query_lake(settings, f"SELECT count(c0000) FROM silver.{TABLE.name}") as result:
             assert result.fetchall() == [(ROWS,)]
 
     merges = [merged(1), merged(2)]
-    rebuilt = seconds_of(lambda: rebuild_silver(settings, TABLE, checked=ContractCheck(bronze.batch)))
-    return [*merges, rebuilt, seconds_of(query)]
+    rebuilt = timed(lambda: rebuild_silver(settings, TABLE, checked=ContractCheck(bronze.batch)))
+    return [*merges, rebuilt, timed(query)]
 
 
-def append(bronze: BronzeLog, contract: TableContract, *, lsn: int) -> None:
-    """Commits a micro-batch with a change of each row."""
+def changes(contract: TableContract, *, lsn: int) -> pa.Array:
+    """A change of each row, as Debezium writes it."""
     row = {column.name: VALUES[column.type_name] for column in contract.columns}
     source = {"lsn": lsn, "sequence": json.dumps([str(lsn), str(lsn)]), "ts_ms": 1_700_000_000_000}
     events = [{"op": "u", "before": None, "after": row | {"id": n}, "source": source} for n in range(ROWS)]
-    columns = {
-        "topic": pa.repeat(PARTITION.topic, ROWS),
-        "topic_id": pa.repeat(PARTITION.topic_id, ROWS),
-        "stream_partition": pa.repeat(0, ROWS),
-        "stream_offset": pa.array(range(lsn * ROWS, (lsn + 1) * ROWS)),
-        "stream_time": pa.repeat(1_700_000_000_000, ROWS),
-        "key": pa.repeat(b"{}", ROWS),
-        "value": pa.array([json.dumps(event).encode() for event in events]),
-        "headers": pa.array([[("lakehouse.epoch", b"1")]] * ROWS, MESSAGES.field("headers").type),
-    }
-    raw = RawBatch(pa.table([columns[field.name] for field in MESSAGES], MESSAGES), {PARTITION: (lsn + 1) * ROWS})
-    bronze.append(raw, tables={PARTITION.topic: str(TABLE)})
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    """How long something takes."""
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
+    return pa.array([json.dumps(event).encode() for event in events])
 
 
 if __name__ == "__main__":

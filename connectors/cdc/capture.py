@@ -33,7 +33,6 @@ _ROWS_SECONDS = 3
 # Longer than a connector takes to come back after the database or the broker was away.
 _INACTIVE_SECONDS = 60
 
-
 _log = logging.getLogger(__name__)
 
 
@@ -76,7 +75,7 @@ class Watch:
         if time.monotonic() < self._next or self._settings.connect.url is None:
             return False
         found = look_at_capture(self._settings)
-        if found.says != self.seen.says:
+        if found.says not in ("", self.seen.says):
             _log.info("waiting for changes of %s: %s", self._settings.cdc.source, found.says)
         self.seen = found
         self._next = time.monotonic() + _LOOK_SECONDS
@@ -116,7 +115,7 @@ def look_at_capture(settings: Settings) -> Capture:
         )
         says = "" if stopped else _work(connection, settings, slot, begun=done)
     progress = (None if slot is None else slot.confirmed_lsn, sorted((offset or {}).items()), says)
-    return Capture(says, status, done, slot, progress, stopped)
+    return Capture(says, connector=status, snapshot_done=done, slot=slot, progress=progress, stopped=stopped)
 
 
 def _broken(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.changes.columns import Column, Columns, names
-from connectors.changes.envelope import OLD_KEY_HEADER, structure
+from connectors.changes.envelope import OLD_KEY_HEADER, PAYLOAD, number_in, structure
 from connectors.changes.events import OPERATIONS
 from connectors.debezium.config import AFTER_HEADER, EPOCH_HEADER
 from connectors.debezium.placeholder import written
@@ -76,8 +76,7 @@ WITH received AS (
 ), checked AS (
     SELECT * EXCLUDE (body), body IS NULL AS not_text, coalesce(json_valid(body), FALSE) AS is_json,
         CASE WHEN NOT coalesce(json_valid(body), FALSE) THEN NULL
-             WHEN starts_with(body, '{{"schema"') THEN json_extract(body, '$.payload')::VARCHAR
-             ELSE body END AS body
+             ELSE {PAYLOAD} END AS body
     FROM received
 ), parsed AS (
     SELECT * EXCLUDE (body), from_json(body, {quote_literal(structure([c.name for c in columns.all]))}) AS event,
@@ -85,9 +84,9 @@ WITH received AS (
     FROM checked
 ), opened AS (
     SELECT batch, topic_id, stream_partition, stream_offset, not_text, is_json,
-        {_number_in(EPOCH_HEADER)} AS _cdc_epoch, {_number_in(AFTER_HEADER)} IS NOT NULL AS is_resync,
+        {number_in(EPOCH_HEADER)} AS _cdc_epoch, {number_in(AFTER_HEADER)} IS NOT NULL AS is_resync,
         coalesce(
-            {_number_in(AFTER_HEADER)},
+            {number_in(AFTER_HEADER)},
             try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT),
             0
         ) AS _cdc_prev_commit_lsn,
@@ -116,10 +115,6 @@ SELECT batch, topic_id, stream_partition, stream_offset,
     {_reason(columns, both_images=both_images)} AS reason
 FROM typed
 """
-
-
-def _number_in(header: str) -> str:
-    return f"""try_cast(trim(decode(headers['{header}']), '"') AS BIGINT)"""
 
 
 def old_key_sql(columns: Columns) -> str:

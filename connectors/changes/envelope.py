@@ -3,7 +3,17 @@
 import json
 from collections.abc import Sequence
 
+from connectors.postgres.identifiers import quote_literal
+
 OLD_KEY_HEADER = "__debezium.oldkey"
+
+PAYLOAD = """CASE WHEN starts_with(body, '{"schema"') THEN json_extract(body, '$.payload')::VARCHAR ELSE body END"""
+"""SQL of the envelope in `body`, which may be sent with its schema around it."""
+
+
+def number_in(header: str) -> str:
+    """Returns the SQL of the number in a header of a message."""
+    return f"""try_cast(trim(decode(headers[{quote_literal(header)}]), '"') AS BIGINT)"""
 
 
 def structure(columns: Sequence[str]) -> str:

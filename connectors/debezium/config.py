@@ -21,12 +21,12 @@ HEARTBEAT_PREFIX = "lakehouse-heartbeat"
 """Prefix of the messages that move an idle slot on; kept apart from markers, they reach no topic."""
 
 NULLS_AS_DEFAULTS = "value.converter.replace.null.with.default"
-_TABLES = "table.include.list"
 """Option of the connector by which the NULL of a column that has a default would arrive as that default."""
 
 LSN_DIGITS = 16
 """Length of the LSN at the end of the name of a connector that takes a snapshot of one table."""
 
+_TABLES = "table.include.list"
 _QUEUE_BYTES = 64 * 2**20
 _SEND_BYTES = 32 * 2**20
 _FETCH_ROWS = 200

@@ -89,7 +89,8 @@ def _of_table(connection: Connection, contract: TableContract, *, over: int, sec
 
 
 def _query(contract: TableContract, over: int) -> sql.Composed:
-    sizes = sql.SQL(" + ").join(_size(column, over) for column in contract.columns if column.toastable)
+    # What is stored out of line may be of a column that was dropped.
+    sizes = sql.SQL(" + ").join([sql.SQL("0"), *(_size(c, over) for c in contract.columns if c.toastable)])
     named = [
         sql.SQL("{} || {}::text").format(sql.Literal(f"{column} = "), sql.Identifier(column))
         for column in contract.key or ("ctid",)
@@ -111,7 +112,7 @@ def _size(column: ColumnContract, over: int) -> sql.Composed:
     if column.type_name in _TEXTS:
         size = "octet_length({0})"
     elif column.type_name == "bytea":
-        size = "octet_length({0}) * 4 / 3"
+        size = "octet_length({0})::bigint * 4 / 3"
     else:
         size = "CASE WHEN pg_column_size({0}) > {1} THEN octet_length({0}::text) ELSE pg_column_size({0}) END"
     least = sql.Literal(over // _COMPRESSION)

@@ -14,7 +14,7 @@ from connectors.postgres.catalog import list_tables, read_contracts
 from connectors.postgres.checks import Finding
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
-from connectors.postgres.large_rows import LargeRow, find_large_rows
+from connectors.postgres.large_rows import LargeRow, LargeRows, find_large_rows
 from tests.lake import differences, drain, registered_source, with_cdc
 
 MIB = 2**20
@@ -45,6 +45,14 @@ def test_size_of_a_row_is_what_a_message_has_of_it(database, columns, value, siz
         table = TableName("public", "t")
         assert set(found(connection).rows) == {LargeRow(table, f"id = {n}", size) for n in (1, 2)}
         assert found(connection, over=size).rows == ()
+
+
+def test_column_that_was_dropped_leaves_its_values_and_no_large_row(database):
+    with connect(database) as connection:
+        connection.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+        connection.execute("INSERT INTO t VALUES (1, repeat('x', 2000000))")
+        connection.execute("ALTER TABLE t DROP COLUMN v")
+        assert found(connection) == LargeRows((), ())
 
 
 def test_tables_that_there_is_no_time_for_are_told(database):
