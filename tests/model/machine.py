@@ -175,7 +175,7 @@ class KeyedSource(KeylessSource):
         if not any(getattr(entry, "old_key", None) and entry.kept for entry in self.connector.unsent):
             self.connector.read_again()
 
-    @precondition(lambda self: self.connector.is_streaming)
+    @precondition(lambda self: self.connector.is_streaming and self.database.can_read)
     @rule()
     def read_chunk(self):
         self.connector.read_chunk()

@@ -69,6 +69,11 @@ class Database:
         return not self.waiting and not any(changes for name, changes in self.open.items() if name != transaction)
 
     @property
+    def can_read(self):
+        """No transaction holds the lock of a truncation."""
+        return not any(change.op == "t" for changes in self.open.values() for change in changes)
+
+    @property
     def can_alter(self):
         """No transaction holds a lock on the table, or waits for one."""
         return not self.waiting and not any(self.open.values())
