@@ -11,7 +11,7 @@ from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
-from connectors.lake.storage import duckdb_connection
+from connectors.lake.storage import duckdb_connection, scratch_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import quote_identifier
@@ -56,7 +56,7 @@ def received(settings, table):
     paths = [file.path for file in BronzeLog(layout).files().get(table, ())]
     if not paths:
         return []
-    with duckdb_connection(layout.root) as connection:
+    with scratch_connection(layout.root) as connection:
         messages = f"read_parquet({paths}, hive_partitioning = false)"
         rows = connection.execute(f"SELECT value FROM {messages} ORDER BY stream_partition, stream_offset").fetchall()
     events = [None if value is None else json.loads(value) for (value,) in rows]

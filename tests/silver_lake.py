@@ -90,7 +90,9 @@ class Lake:
         return self._read(replace(pinned, overlay=overlay), _SEEN)
 
     def _read(self, pinned, columns):
-        with duckdb_connection(self.layout.root) as connection:
+        # An overlay is no temporary table.
+        opened = scratch_connection if pinned.overlay is None else duckdb_connection
+        with opened(self.layout.root) as connection:
             register_overlay(connection, pinned)
             return sorted(connection.execute(f"SELECT {columns} FROM ({pinned.current})").fetchall(), key=repr)
 

@@ -69,6 +69,9 @@ def drain_source(settings: Settings, *, through_lsn: int | None = None) -> Drain
             )
         failpoint("before-group-commit")
         stream.acknowledge(bronze.positions(stream.end_positions()))
+    if through_lsn is None and bronze.through.epoch < epoch:
+        # Behind a first snapshot, only a marker tells what it did not see: the next drain meets this one.
+        mark_source(settings)
     return DrainReport(layout.source, messages, batches, bronze.through.lsn, time.monotonic() - began, bronze.version)
 
 

@@ -141,7 +141,7 @@ SNAPSHOTS = (
         "snapshot restarted",
         "`op` r of an interrupted snapshot, then `op` r of all rows with a greater LSN",
         "the later one wins; rows that only the first one saw are soft-deleted; of a table that the "
-        "later one found empty, behind the first marker (`lakehouse drain`, a reconciliation)",
+        "later one found empty, when a drain meets the first marker",
     ),
     Event(
         "new slot epoch",

@@ -32,7 +32,7 @@ from connectors.lake.silver.progress import SilverProgress
 from connectors.lake.silver.schema import silver_schema
 from connectors.lake.silver.stored import read_stored
 from connectors.lake.silver.upsert import drop_purged, fold_with_stored, newer_sql, taken_away
-from connectors.lake.storage import duckdb_connection, write_file
+from connectors.lake.storage import scratch_connection, write_file
 from connectors.lake.views import typed_rows
 from connectors.postgres.contracts import TableContract
 from connectors.postgres.identifiers import quote_literal
@@ -127,7 +127,7 @@ def unpack(data: bytes) -> pa.Table:
 def decode_file(plan: Plan, _number: int, path: bytes) -> Iterator[Chunk]:
     """Decodes a file of bronze, and says what is to be known of it before any change can be folded."""
     columns = plan.of_source
-    with duckdb_connection(plan.root) as connection:
+    with scratch_connection(plan.root) as connection:
         work = MergeWorkspace(connection, columns)
         messages = Messages([path.decode()], plan.progress.batch, plan.up_to_batch)
         work.create("changes", decode_sql(columns, messages, placeholder=plan.placeholder))
@@ -151,7 +151,7 @@ def decode_file(plan: Plan, _number: int, path: bytes) -> Iterator[Chunk]:
 def sample_file(plan: Plan, _number: int, path: bytes) -> Iterator[Chunk]:
     """Takes some keys of a file of silver."""
     key = plan.of_source.key[0]
-    with duckdb_connection(plan.root) as connection:
+    with scratch_connection(plan.root) as connection:
         rows = f"(SELECT {key.quoted} AS {key.value} FROM ({typed_rows(plan.columns, [path.decode()])}))"
         yield SAMPLE, pack(_sample(connection, key.value, rows))
 
@@ -161,7 +161,7 @@ def send_changes(plan: Plan, routes: Routes, number: int, data: bytes) -> Iterat
     if number != ROWS:
         return
     columns = plan.of_source
-    with duckdb_connection(plan.root) as connection:
+    with scratch_connection(plan.root) as connection:
         work = MergeWorkspace(connection, columns)
         connection.register("received", unpack(data))
         work.create("changes", "FROM received")
@@ -174,7 +174,7 @@ def send_changes(plan: Plan, routes: Routes, number: int, data: bytes) -> Iterat
 def send_stored(plan: Plan, routes: Routes, _number: int, path: bytes) -> Iterator[Chunk]:
     """Sends silver's rows of a file to their buckets."""
     columns = plan.of_source
-    with duckdb_connection(plan.root) as connection:
+    with scratch_connection(plan.root) as connection:
         connection.execute(f"CREATE TEMP VIEW stored_rows AS {typed_rows(plan.columns, [path.decode()])}")
         keys = [c.quoted for c in columns.key]
         yield from _in_buckets(connection, routes, "stored_rows", keys, columns, _STORED)
@@ -189,7 +189,7 @@ def merge_bucket(plan: Plan, routes: Routes, _bucket: int, chunks: Sequence[byte
     by_kind: dict[bytes, list[pa.Table]] = defaultdict(list)
     for chunk in chunks:
         by_kind[chunk[:1]].append(unpack(chunk[1:]))
-    with duckdb_connection(plan.root) as connection:
+    with scratch_connection(plan.root) as connection:
         work = MergeWorkspace(connection, columns)
         empty = _empty(connection, plan.columns)
         connection.register("bucket", pa.concat_tables([empty, *by_kind[_STORED]], promote_options="permissive"))
