@@ -33,12 +33,16 @@ def server_of_settings() -> Iterator[None]:
 
 
 class _RunLog(logging.Handler):
-    """Gives to the run, if there is one, what is logged while it goes on."""
+    """Gives to the run what is logged while it goes on, and else to whoever the root logger has.
+
+    Both would show it twice: the logger of a run gives it to the root logger, too.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             run = get_run_logger()
         except MissingContextError:
+            logging.getLogger().handle(record)
             return
         run.log(record.levelno, record.getMessage())
 
@@ -47,6 +51,7 @@ def _show_in_runs(name: str) -> None:
     logger = logging.getLogger(name)
     logger.setLevel(logging.INFO)
     logger.addHandler(_RunLog())
+    logger.propagate = False
 
 
 _show_in_runs("connectors")
