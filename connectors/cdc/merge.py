@@ -30,7 +30,7 @@ from connectors.lake.storage import open_table, scratch_connection
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
 
-_MERGE_ATTEMPTS = 5
+_VAIN_ATTEMPTS = 5
 
 
 def pending_tables(settings: Settings) -> list[PendingTable]:
@@ -103,7 +103,7 @@ def merge_table(
             being resynced, is merged in this one all the same.
 
     Raises:
-        CommitConflict: Other merges of this table won every race.
+        CommitConflict: Commits fail again and again, and nobody else's is there.
         ContractMismatch: The table changed at the source; it is paused, the others go on.
         ConfigurationError: There is no such table in this source.
     """
@@ -114,8 +114,8 @@ def merge_table(
     version, slot_epoch = _version(layout, table), registered_slot_epoch(layout)
     silver = _silver(layout, version, slot_epoch, at=into)
     merge = SilverMerge(silver)
-    changes = rejected = 0
-    for attempt in range(1, _MERGE_ATTEMPTS + 1):
+    changes = rejected = vain = 0
+    while True:
         bronze = BronzeLog(layout)
         if silver.batch < bronze.trimmed(table):
             raise TerminalError(
@@ -137,9 +137,11 @@ def merge_table(
                 _tell_others(settings, silver, checked)
             break
         except CommitConflict:
-            if attempt == _MERGE_ATTEMPTS:
+            # Whoever won has left less to do: what is pending comes to an end, however often that happens.
+            before = silver.table.version()
+            vain = vain + 1 if silver.reload().table.version() == before else 0
+            if vain == _VAIN_ATTEMPTS:
                 raise
-            silver.reload()
     return MergeReport(table, silver.batch, changes, rejected, time.monotonic() - began, silver.table.version())
 
 

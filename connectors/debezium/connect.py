@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import quote
@@ -45,6 +46,10 @@ class ConnectorStatus:
         return self.state == "RUNNING" and bool(self.tasks) and all(task == "RUNNING" for task in self.tasks)
 
 
+_trusted_certificates = cache(httpx.create_ssl_context)
+"""Reading them takes longer than any question: once is enough."""
+
+
 class ConnectClient:
     """Speaks to one Kafka Connect cluster; answers that pass (a rebalance, a restart) are waited out.
 
@@ -61,7 +66,7 @@ class ConnectClient:
             )
         self._url = url.rstrip("/")
         self._patience = patience
-        self._http = httpx.Client(base_url=self._url, timeout=REQUEST_TIMEOUT_SECONDS)
+        self._http = httpx.Client(base_url=self._url, timeout=REQUEST_TIMEOUT_SECONDS, verify=_trusted_certificates())
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """A silver table recreated from bronze equals the one that was merged step by step, and takes its place at once."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import ServerIdentity
 from connectors.settings import CdcSettings, LakeSettings, Settings
 from tests.events import event, raw_batch
-from tests.lake import as_recorded
+from tests.lake import as_recorded, with_cdc
 from tests.silver_lake import KEYED, KEYLESS, row
 
 TABLE = TableName("public", "t")
@@ -103,6 +104,16 @@ def rounded(tmp_path, monkeypatch):
     silver.alter.set_table_properties({"delta.dataSkippingStatsColumns": "id,_cdc_lsn"})
     write_deltalake(silver, rows, mode="overwrite")
     return source
+
+
+def test_merges_at_once_end_well_however_many_slices_there_are(source):
+    for n in range(20):
+        source.receive(event("c", row(10 + n, "a", "x"), lsn=100 + n, prev=99))
+    settings = with_cdc(source.settings, slice_rows=1)
+    with ThreadPoolExecutor(3) as threads:
+        runs = [threads.submit(merge_table, settings, TABLE, checked=as_recorded(settings)) for _ in range(3)]
+        assert sum(run.result().changes for run in runs) == 20
+    assert [id_ for id_, *_ in source.rows()] == [4, *range(10, 30)]
 
 
 def test_changes_find_rows_that_rounded_statistics_hide(rounded):
