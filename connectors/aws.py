@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,6 +14,8 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
 )
+from botocore.loaders import create_loader
+from botocore.session import Session
 
 from connectors.errors import ConfigurationError, ServiceUnavailable
 from connectors.settings import AwsSettings
@@ -37,7 +39,9 @@ def aws_client(aws: AwsSettings, service: str) -> Any:
     """Returns a client of a service; throttled requests are repeated, ever more slowly."""
     secret = aws.secret_access_key
     with aws_errors(service):
-        return boto3.session.Session().client(
+        session = Session()
+        session.register_component("data_loader", _models())
+        return session.create_client(
             service,
             endpoint_url=aws.endpoint_url,
             # botocore knows AWS_DEFAULT_REGION alone; AWS itself, and delta-rs, say AWS_REGION.
@@ -46,6 +50,10 @@ def aws_client(aws: AwsSettings, service: str) -> Any:
             aws_secret_access_key=None if secret is None else secret.get_secret_value(),
             config=_CONFIG,
         )
+
+
+_models = cache(create_loader)
+"""What botocore knows of the services: reading it for each client anew takes ten times as long as all else."""
 
 
 def error_code(error: ClientError) -> str:

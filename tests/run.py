@@ -41,7 +41,7 @@ class Level:
 LEVELS = {
     "unit": Level(60, workers=2),
     "docs": Level(30),
-    "integration": Level(300, workers=2, needs_stack=True),
+    "integration": Level(300, workers=3, needs_stack=True),
     "crash": Level(300, needs_stack=True),
     "e2e": Level(300),
 }
@@ -84,7 +84,15 @@ def run_level(name: str, environment: dict[str, str], *, quietly: bool, program:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report, log = Path(folder) / "report.xml", Path(folder) / "log"
-        command = [*program, "pytest", f"tests/{name}", f"--junitxml={report}", "--durations=10", *spread]
+        command = [
+            *program,
+            "pytest",
+            f"tests/{name}",
+            f"--junitxml={report}",
+            "--durations=0",
+            "--durations-min=1",
+            *spread,
+        ]
         with log.open("w") as output:
             done = subprocess.run(
                 command,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from boto3.s3.transfer import S3Transfer
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_result, wait_fixed
 
@@ -147,7 +148,7 @@ class Export:
             aws_errors(f"s3://{self._bucket}/{key}"),
         ):
             file = Path(folder) / "data"
-            self._s3.download_file(self._bucket, key, str(file))
+            S3Transfer(self._s3).download_file(self._bucket, key, str(file))
             reading.facts.read_bytes += file.stat().st_size
             records: list[dict[str, Any]] = []
             with gzip.open(file) as lines:
