@@ -30,7 +30,7 @@ from connectors.lake.silver.merge import SilverMerge
 from connectors.lake.silver.pending import merge_pending
 from connectors.lake.silver.replace import replace_rows
 from connectors.lake.silver.table import SilverTable
-from connectors.lake.storage import delete_table
+from connectors.lake.storage import delete_table, folders
 from connectors.lake.verdicts import Verdict, record_verdict
 from connectors.lake.views import pin_table
 from connectors.postgres.connection import connect
@@ -43,6 +43,7 @@ from connectors.quality.reports import TableComparison
 from connectors.settings import Settings
 
 _NAMED = 3
+_LEFT_SECONDS = 24 * 60 * 60
 
 
 def resolve_drift(settings: Settings, table: TableName, change: Change) -> DriftReport:
@@ -131,6 +132,14 @@ def _compare(settings: Settings, table: TableName, contract: TableContract) -> T
             return TableComparison(table, 0, 0, 1, (error.message.removeprefix(f"{table}: "),))
 
 
+def _delete_left(trials: str) -> None:
+    """Deletes the copies that killed runs have left; those of runs that go on are younger."""
+    for name in folders(trials):
+        began = name.partition("-")[0]
+        if not began.isdecimal() or time.time() - int(began) > _LEFT_SECONDS:
+            delete_table(f"{trials}/{name}")
+
+
 @contextmanager
 def _as_it_would_be(
     settings: Settings, table: TableName, contract: TableContract, moment: SourceMoment
@@ -139,14 +148,13 @@ def _as_it_would_be(
     layout = LakeLayout.of(settings)
     bronze, silver = BronzeLog(layout), open_silver(settings, table)
     known = contract_versions(layout)[table]
-    # Killed runs may have left copies. To a run that goes on beside this one, it would be a failure, no wrong result.
-    delete_table(layout.trial(table))
+    _delete_left(layout.trial(table))
     trial = SilverTable(
         layout,
         newest_version([*known, replace(known[-1], contract=contract)]).contract,
         placeholder=silver.placeholder,
         baseline=silver.baseline,
-        uri=f"{layout.trial(table)}/{uuid.uuid4().hex}",
+        uri=f"{layout.trial(table)}/{int(time.time())}-{uuid.uuid4().hex}",
     )
     try:
         # Else all that counts was read since silver was merged last.

@@ -4,6 +4,9 @@ Changes that are compared with the source first are in `test_definitions.py`.
 """
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +136,25 @@ def test_silver_is_backfilled_table_by_table(changed):
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {table.name}").fetchall()
     assert done.rows == rows > 0
     assert str(table) not in {partition.key for partition in backfill.plan()}
+
+
+def test_drains_at_once_compare_a_table_each_for_itself(changed):
+    settings, connection, _ = changed
+    table = TABLES["default set or dropped"]
+    copies, another = Path(LakeLayout.of(settings).trial(table)), f"{int(time.time())}-of-another-run"
+    for name in ("1750000000-left-by-a-killed-run", "left-by-an-earlier-release", another):
+        (copies / name).mkdir(parents=True)
+    for _ in range(2):
+        connection.execute(f"VACUUM FULL {table.name}")
+        with ThreadPoolExecutor(3) as threads:
+            reports = [run.result() for run in [threads.submit(sync_source, settings) for _ in range(3)]]
+        outcomes = [report.outcomes.get(table) for report in reports]
+        assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert {settled.outcome for report in reports for settled in report.resolved if settled.table == table} == {
+            "equal"
+        }
+    assert mismatches(settings, [table]) == {}
+    assert [copy.name for copy in copies.iterdir()] == [another]
 
 
 @pytest.mark.parametrize("kind", PAUSED)
