@@ -1,5 +1,6 @@
 """How long Hypothesis looks, and where it begins: at another place in each run, which the header names."""
 
+import os
 import random
 
 import pytest
@@ -19,11 +20,15 @@ settings.register_profile("long", settings.get_profile("default"), max_examples=
 settings.load_profile("default")
 
 
+_SEED = "LAKEHOUSE_TEST_SEED"
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
+    seed = os.environ.setdefault(_SEED, str(random.SystemRandom().randrange(10**6)))
     if config.getoption("--hypothesis-seed") is None:
-        config.option.hypothesis_seed = str(random.SystemRandom().randrange(10**9))
+        config.option.hypothesis_seed = seed
 
 
-def pytest_report_header(config):
-    return f"examples: --hypothesis-seed={config.option.hypothesis_seed}"
+def pytest_report_header():
+    return f"examples, faults: {_SEED}={os.environ[_SEED]}"

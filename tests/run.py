@@ -29,24 +29,26 @@ class Level:
 
     Attributes:
         budget: Seconds it may take on two cores.
-        workers: How many processes its tests are spread over, file by file.
+        workers: How many processes its tests are spread over.
+        spread: How, in the words of pytest-xdist: file by file, or each to whoever is free.
         needs_stack: Whether it uses the shared stack.
     """
 
     budget: int
     workers: int = 1
+    spread: str = "loadfile"
     needs_stack: bool = False
 
 
 LEVELS = {
-    "unit": Level(60, workers=2),
+    "unit": Level(60, workers=2, spread="worksteal"),
     "docs": Level(30),
     "integration": Level(300, workers=3, needs_stack=True),
     "crash": Level(300, needs_stack=True),
     "e2e": Level(300),
 }
 WAVES = (("unit",), ("docs",), ("integration",), ("crash", "e2e"))
-"""Levels of one wave run at the same time: these two wait for services most of the time."""
+"""Levels of one wave run at the same time: while one waits for services, the other works."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,12 @@ class Outcome:
 
 def run_level(name: str, environment: dict[str, str], *, quietly: bool, program: Sequence[str]) -> Outcome:
     """Runs one level; its output goes straight to the terminal, or all of it at the end."""
-    workers = LEVELS[name].workers
-    spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    workers, dist = LEVELS[name].workers, LEVELS[name].spread
+    spread = ["-n", str(workers), "--dist", dist, "--no-loadscope-reorder"] if workers > 1 else []
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report, log = Path(folder) / "report.xml", Path(folder) / "log"
-        command = [
-            *program,
-            "pytest",
-            f"tests/{name}",
-            f"--junitxml={report}",
-            "--durations=0",
-            "--durations-min=1",
-            *spread,
-        ]
+        command = [*program, "pytest", f"tests/{name}", f"--junitxml={report}", "--durations=10", *spread]
         with log.open("w") as output:
             done = subprocess.run(
                 command,
@@ -137,7 +131,7 @@ def run_waves(levels: Sequence[str], program: Sequence[str]) -> Iterator[Outcome
                 print(f"\n== {name}{'' if len(chosen) == 1 else ' begins'}", flush=True)
             with ThreadPoolExecutor(len(wave)) as pool:
                 runs = [
-                    pool.submit(run_level, name, environment, quietly=len(chosen) > 1, program=program)
+                    pool.submit(run_level, name, environment, quietly=name != chosen[0], program=program)
                     for name in chosen
                 ]
             yield from (run.result() for run in runs)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from psycopg import sql
 from psycopg.errors import ObjectInUse
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from connectors.debezium.config import connector_name
+from connectors.debezium.connect import ConnectClient
 from connectors.settings import (
     CdcSettings,
     ConnectSettings,
@@ -119,7 +120,8 @@ def fresh_settings(services: StackServices, database: PostgresSettings, root: Pa
     try:
         yield settings
     finally:
-        httpx.delete(f"{connect.url}/connectors/lakehouse-{settings.cdc.source}", timeout=60)
+        with ConnectClient(connect.url) as client:
+            client.delete(connector_name(settings.cdc.source))
 
 
 def _drop(postgres: PostgresService, database: str) -> None:

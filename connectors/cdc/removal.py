@@ -42,6 +42,7 @@ def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
         removed = [what for what, exists in found.items() if exists]
         if dry_run:
             return removed
+        before = client.status(connector)
         client.stop(connector)
         try:
             with connection.transaction():
@@ -49,7 +50,8 @@ def remove_source(settings: Settings, *, dry_run: bool = True) -> list[str]:
                 drop_slot(connection, slot)
         except (psycopg.Error, LakehouseError):
             # Half of it would be nothing that anybody wants.
-            client.resume(connector)
+            if before is not None and before.state not in ("PAUSED", "STOPPED"):
+                client.resume(connector)
             raise
         for name in (*others, connector):
             client.remove(name)

@@ -12,11 +12,7 @@ from tests.crash.world import fresh_world
 from tests.services import shared_services
 
 CASES = 10
-SEED = os.environ.get("LAKEHOUSE_TORTURE_SEED") or str(random.SystemRandom().randrange(10**6))
-
-
-def pytest_report_header(config):
-    return f"faults: LAKEHOUSE_TORTURE_SEED={SEED}"
+SEED = os.environ["LAKEHOUSE_TEST_SEED"]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,13 @@ import pytest
 from connectors.settings import ConnectSettings, KafkaSettings, PostgresSettings, Settings
 from tests.services import StackServices, fresh_database, fresh_settings, shared_services
 
+_LONGEST = ("test_stack_lifecycle", "test_definitions", "test_dbt", "test_foreign_schema", "test_capture_stops")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest are first: begun last, they would go on alone."""
+    items.sort(key=lambda item: item.path.stem not in _LONGEST)
+
 
 @pytest.fixture(scope="session")
 def stack_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackServices]:

@@ -5,6 +5,7 @@ from collections import defaultdict
 import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connectors.cdc.registration import register_source
 from connectors.debezium.config import connector_name, slot_name, topic_name
@@ -146,7 +147,11 @@ def send_again(settings, client, offset):
     name = connector_name(settings.cdc.source)
     client.stop(name)
     body = {"offsets": [{"partition": {"server": settings.cdc.source}, "offset": offset}]}
-    httpx.patch(f"{settings.connect.url}/connectors/{name}/offsets", json=body, timeout=60).raise_for_status()
+    # While Connect assigns the tasks of other connectors anew, it refuses.
+    refused = retry_if_exception_type(httpx.HTTPStatusError)
+    for attempt in Retrying(retry=refused, stop=stop_after_delay(30), wait=wait_fixed(0.1)):
+        with attempt:
+            httpx.patch(f"{settings.connect.url}/connectors/{name}/offsets", json=body, timeout=60).raise_for_status()
     client.resume(name)
 
 

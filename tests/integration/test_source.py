@@ -188,9 +188,18 @@ def test_removing_without_a_right_leaves_capture_as_it_was(source: Settings) -> 
     role = f"reader_{source.cdc.source}"
     execute(source, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
     postgres = source.postgres.model_copy(update={"user": role, "password": SecretStr("secret")})
+    refused = source.model_copy(update={"postgres": postgres})
     with pytest.raises(ConfigurationError, match="lacks a right"):
-        remove_source(source.model_copy(update={"postgres": postgres}), dry_run=False)
+        remove_source(refused, dry_run=False)
     assert register_source(source).changed == ()
+    name = connector_name(source.cdc.source)
+    with ConnectClient(source.connect.url) as client:
+        client.stop(name)
+        with pytest.raises(ConfigurationError, match="lacks a right"):
+            remove_source(refused, dry_run=False)
+        status = client.status(name)
+        assert status is not None
+        assert status.state == "STOPPED"
     assert len(remove_source(source, dry_run=False)) == 3
     execute(source, f"DROP ROLE {role}")
 
