@@ -21,6 +21,8 @@ from xml.etree import ElementTree
 from tests.services import SHARED_STACK, StackServices, running_services, shared
 
 ROOT = Path(__file__).parent.parent
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Options for stacks that live for minutes: what Java would compile better costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def main(arguments: list[str]) -> int:
         return 2
     # Told to end, it stops what it started, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    os.environ.setdefault("JDK_JAVA_OPTIONS", JAVA)
     started = time.monotonic()
     with coverage() if levels != arguments else nullcontext([sys.executable, "-m"]) as program:
         outcomes = list(run_waves(levels or list(LEVELS), program))
