@@ -26,6 +26,7 @@ __all__ = [
     "emr",
     "errors",
     "failpoints",
+    "interrupts",
     "lake",
     "loads",
     "postgres",

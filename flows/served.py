@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
 from connectors.settings import load_settings
@@ -32,26 +32,18 @@ def server_of_settings() -> Iterator[None]:
         yield
 
 
-class _RunLog(logging.Handler):
-    """Gives to the run what is logged while it goes on, and else to whoever the root logger has.
-
-    Both would show it twice: the logger of a run gives it to the root logger, too.
-    """
+class _RunLog(APILogHandler):
+    """Gives what is logged while a run goes on to its server; the console has it already."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            run = get_run_logger()
-        except MissingContextError:
-            logging.getLogger().handle(record)
-            return
-        run.log(record.levelno, record.getMessage())
+        if FlowRunContext.get() or TaskRunContext.get():
+            super().emit(record)
 
 
 def _show_in_runs(name: str) -> None:
     logger = logging.getLogger(name)
     logger.setLevel(logging.INFO)
     logger.addHandler(_RunLog())
-    logger.propagate = False
 
 
 _show_in_runs("connectors")

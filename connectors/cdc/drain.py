@@ -20,12 +20,13 @@ from connectors.lake.bronze import BronzeLog
 from connectors.lake.contract_log import registered_versions
 from connectors.lake.epoch_log import registered_slot_epoch
 from connectors.lake.layout import LakeLayout, log_name
+from connectors.lake.storage import scratch_connection
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.lsn import format_lsn
 from connectors.postgres.replication import emit_marker
 from connectors.settings import Settings
-from connectors.streams import ChangeStream, Positions, StreamPartition, open_stream
+from connectors.streams import ChangeStream, Positions, RawBatch, StreamPartition, open_stream
 from connectors.streams.protocol import REREGISTER, partition_counts
 
 _MARKER_SECONDS = 120
@@ -212,8 +213,7 @@ def _drain_to(
         try:
             marker = newest_marker(raw.messages, source=settings.cdc.source)
             # The first marker of an epoch comes behind its first snapshot.
-            reads = bronze.through.epoch < epoch
-            snapshot = Marker(epoch, newest_attempt(raw.messages, epoch=epoch)) if reads else NO_MARKER
+            snapshot = _newest_attempt(settings, raw, epoch=epoch) if bronze.through.epoch < epoch else NO_MARKER
             bronze.append(raw, tables=tables, marker=marker, snapshot=snapshot, partitions=partitions)
         except CommitConflict as conflict:
             # Another drain committed these messages: go on behind them.
@@ -222,6 +222,11 @@ def _drain_to(
             continue
         failpoint("bronze-committed")
         messages, batches = messages + len(raw.messages), batches + 1
+
+
+def _newest_attempt(settings: Settings, raw: RawBatch, *, epoch: int) -> Marker:
+    with scratch_connection(settings.lake.root) as connection:
+        return Marker(epoch, newest_attempt(connection, raw.messages, epoch=epoch))
 
 
 def _confirm(bronze: BronzeLog, marker: Marker) -> None:

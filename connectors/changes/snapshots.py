@@ -16,14 +16,13 @@ from connectors.postgres.identifiers import quote_literal
 _EVENT = json.dumps({"op": "VARCHAR", "source": dict.fromkeys(("lsn", "sequence", "snapshot"), "VARCHAR")})
 
 
-def newest_attempt(messages: pa.Table, *, epoch: int) -> int:
+def newest_attempt(connection: duckdb.DuckDBPyConnection, messages: pa.Table, *, epoch: int) -> int:
     """Returns the LSN of the newest attempt at the first snapshot of an epoch that read one of these messages.
 
     Zero: none of the messages is such a row.
     """
-    with duckdb.connect() as connection:
-        connection.register("messages", messages)
-        [(lsn,)] = connection.execute(f"{_attempts('messages', epoch)} SELECT max(lsn) FROM attempts").fetchall()
+    connection.register("messages", messages)
+    [(lsn,)] = connection.execute(f"{_attempts('messages', epoch)} SELECT max(lsn) FROM attempts").fetchall()
     return lsn or 0
 
 

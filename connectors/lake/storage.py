@@ -22,6 +22,7 @@ from deltalake._internal import DeltaFileSystemHandler  # what deltalake.fs wrap
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
+from connectors.interrupts import raise_interrupt
 from connectors.postgres.identifiers import quote_identifier, quote_literal
 
 # What is wrong with the storage comes as text only: delta-rs has one class for it, and DuckDB keeps nothing of what its
@@ -68,7 +69,8 @@ def storage_errors(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DeltaError, OSError, duckdb.Error, pa.ArrowException) as error:
+    except (DeltaError, OSError, duckdb.Error, pa.ArrowException, RuntimeError) as error:
+        raise_interrupt(error)
         if not _is_of_storage(error):
             raise
         raise _storage_error(where, error) from error

@@ -56,8 +56,14 @@ def settings(stack_services, tmp_path_factory):
                 max__batch__size="3",
                 max__queue__size="10",
             )
-            client.wait_until(name, lambda _: read_slot(source, slot) is not None, aim="capturing", timeout=60)
+            client.wait_until(name, lambda _: captures(source, slot), aim="capturing", timeout=60)
         yield settings
+
+
+def captures(source, slot):
+    """A slot that is being made is there already."""
+    state = read_slot(source, slot)
+    return state is not None and state.confirmed_lsn is not None
 
 
 @pytest.fixture

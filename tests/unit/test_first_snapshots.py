@@ -2,6 +2,7 @@
 
 import json
 
+import duckdb
 import pytest
 
 from connectors.cdc.contract_check import ContractCheck
@@ -59,7 +60,7 @@ def test_newest_attempt_is_of_this_epoch_and_no_resync():
     again = event("r", row(1, "a", "x"), lsn=SECOND, prev=150, snapshot="true")
     change, nothing, noise = event("u", row(1, "a", "x"), lsn=SECOND), (b"", None, []), (b"", b"{", [])
     messages = [other_epoch, resync, again, change, nothing, noise]
-    assert newest_attempt(raw_batch([plain, *messages]).messages, epoch=1) == FIRST
-    assert newest_attempt(raw_batch(messages).messages, epoch=1) == 0
+    assert newest_attempt(duckdb.connect(), raw_batch([plain, *messages]).messages, epoch=1) == FIRST
+    assert newest_attempt(duckdb.connect(), raw_batch(messages).messages, epoch=1) == 0
     with_schema = (later[0], json.dumps({"schema": {}, "payload": json.loads(later[1])}).encode(), later[2])
-    assert newest_attempt(raw_batch([with_schema]).messages, epoch=1) == SECOND
+    assert newest_attempt(duckdb.connect(), raw_batch([with_schema]).messages, epoch=1) == SECOND
