@@ -18,7 +18,6 @@ import tasks
 from connectors.errors import CommitConflict, ContractMismatch
 from connectors.postgres.identifiers import TableName
 from connectors.settings import Settings
-from flows import served
 from tasks.assets import bronze_asset, materializing, silver_asset, source_asset
 from tasks.policy import PRESET
 
@@ -105,13 +104,6 @@ def test_importing_flows_waits_for_nothing_that_only_runs_need():
     code = f"import sys, flows; print([name for name in {SLOW} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
-
-
-def test_run_shows_what_the_library_logs(monkeypatch, caplog):
-    monkeypatch.setattr(served, "get_run_logger", lambda: logging.getLogger("run"))
-    with caplog.at_level(logging.INFO, logger="run"):
-        logging.getLogger("connectors.cdc.drain").info("waiting for %s", "shop")
-    assert ("run", logging.INFO, "waiting for shop") in caplog.record_tuples
 
 
 def test_outside_of_a_run_nobody_is_told_of_the_log():
