@@ -34,13 +34,16 @@ _REFUSALS = frozenset(
     )
 )
 
+_models = cache(create_loader)
+"""What botocore knows of the services: to read it for each client anew takes ten times as long as all else."""
+
 
 def aws_client(aws: AwsSettings, service: str) -> Any:
     """Returns a client of a service; throttled requests are repeated, ever more slowly."""
     secret = aws.secret_access_key
     with aws_errors(service):
         session = Session()
-        session.register_component("data_loader", _models())
+        session.register_component("data_loader", _models(session.get_config_variable("data_path")))
         return session.create_client(
             service,
             endpoint_url=aws.endpoint_url,
@@ -50,10 +53,6 @@ def aws_client(aws: AwsSettings, service: str) -> Any:
             aws_secret_access_key=None if secret is None else secret.get_secret_value(),
             config=_CONFIG,
         )
-
-
-_models = cache(create_loader)
-"""What botocore knows of the services: reading it for each client anew takes ten times as long as all else."""
 
 
 def error_code(error: ClientError) -> str:

@@ -1,11 +1,9 @@
-"""Signals that arrive while DuckDB works.
-
-It reports a failed query, and keeps nothing of what the signal's handler raised.
-"""
+"""Signals that arrive while DuckDB works: DuckDB reports a failed query, and drops what the signal's handler raised."""
 
 import re
 import signal
 
+# Where DuckDB had called Python, its message names the class; Prefect raises `TerminationSignal` at a SIGTERM.
 _INTERRUPTED = re.compile(
     r"\AQuery interrupted\Z|failed: (KeyboardInterrupt|TerminationSignal)\b"
     r"|^([\w.]+\.)?(KeyboardInterrupt|TerminationSignal)\b",

@@ -213,7 +213,7 @@ def _drain_to(
         try:
             marker = newest_marker(raw.messages, source=settings.cdc.source)
             # The first marker of an epoch comes behind its first snapshot.
-            snapshot = _newest_attempt(settings, raw, epoch=epoch) if bronze.through.epoch < epoch else NO_MARKER
+            snapshot = _attempt_in(raw, settings, epoch=epoch) if bronze.through.epoch < epoch else NO_MARKER
             bronze.append(raw, tables=tables, marker=marker, snapshot=snapshot, partitions=partitions)
         except CommitConflict as conflict:
             # Another drain committed these messages: go on behind them.
@@ -224,7 +224,8 @@ def _drain_to(
         messages, batches = messages + len(raw.messages), batches + 1
 
 
-def _newest_attempt(settings: Settings, raw: RawBatch, *, epoch: int) -> Marker:
+def _attempt_in(raw: RawBatch, settings: Settings, *, epoch: int) -> Marker:
+    """The newest attempt at the first snapshot that read a row of a micro-batch."""
     with scratch_connection(settings.lake.root) as connection:
         return Marker(epoch, newest_attempt(connection, raw.messages, epoch=epoch))
 

@@ -2,12 +2,12 @@
 
 import logging
 
-from prefect import flow, runtime, task
+from prefect import runtime, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-import flows.served  # noqa: F401  (it is what shows them)
+from flows.served import flow
 
 _library = logging.getLogger("connectors.cdc")
 
@@ -17,7 +17,7 @@ def step():
     _library.info("in a task of %d", 1)
 
 
-@flow
+@flow(name="work", flow_run_name="work")
 def work():
     _library.info("in a flow")
     step()
@@ -27,7 +27,7 @@ def work():
 def of_library(run):
     with get_client(sync_client=True) as client:
         logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))
-    return sorted(log.message for log in logs if log.name == _library.name)
+    return sorted((log.message, log.level) for log in logs if log.name == _library.name)
 
 
 def test_what_the_library_logs_is_kept_and_shown_once(settings, caplog):
@@ -37,4 +37,4 @@ def test_what_the_library_logs_is_kept_and_shown_once(settings, caplog):
     assert [message for message in caplog.messages if message in said] == said
     few = retry_if_result(lambda kept: len(kept) < 2)
     kept = Retrying(retry=few, stop=stop_after_delay(30), wait=wait_fixed(0.1))(of_library, run)
-    assert kept == ["in a flow", "in a task of 1"]
+    assert kept == [("in a flow", logging.INFO), ("in a task of 1", logging.INFO)]

@@ -150,9 +150,8 @@ def test_drains_at_once_compare_a_table_each_for_itself(changed):
             reports = [run.result() for run in [threads.submit(sync_source, settings) for _ in range(3)]]
         outcomes = [report.outcomes.get(table) for report in reports]
         assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-        assert {settled.outcome for report in reports for settled in report.resolved if settled.table == table} == {
-            "equal"
-        }
+        compared = {drift.outcome for report in reports for drift in report.resolved if drift.table == table}
+        assert compared == {"equal"}
     assert mismatches(settings, [table]) == {}
     assert [copy.name for copy in copies.iterdir()] == [another]
 
