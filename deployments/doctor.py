@@ -16,6 +16,8 @@ import psutil
 from connectors.cdc.capture import look_at_capture
 from connectors.cdc.resync import open_readers
 from connectors.cdc.source_status import check_source
+from connectors.debezium.checks import version_findings
+from connectors.debezium.connect import ConnectClient
 from connectors.errors import ConfigurationError, LakehouseError, ServiceUnavailable
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.checked import read_checked
@@ -171,6 +173,9 @@ def _capture(settings: Settings) -> Iterator[Problem]:
     if stopped is not None:
         yield Problem("blocker", "capture", stopped.message, stopped.hint or "see `lakehouse source status`")
         return
+    with ConnectClient(settings.connect.url) as client:
+        outdated = version_findings(client.debezium())
+    yield from (Problem("warning", "capture", f"{f.subject} {f.problem}", f.fix) for f in outdated)
     for reader in open_readers(settings):
         fix = "if no `resync` or `register` runs now, one was killed: run it again, which ends this one, too"
         yield Problem("warning", "capture", f"a connector reads a table anew, or has read it: {reader}", fix)

@@ -11,6 +11,7 @@ from connectors.cdc.release_findings import misleading_statistics, replaced_null
 from connectors.cdc.resync import require_key, take_snapshot
 from connectors.cdc.source_status import preflight_check, tables_to_capture
 from connectors.changes.order import BEGINNING
+from connectors.debezium.checks import version_findings
 from connectors.debezium.config import connector_config, connector_name, publication_name, slot_name
 from connectors.debezium.connect import ConnectClient, ConnectorStatus, snapshot_done
 from connectors.debezium.deploy import apply_config
@@ -107,6 +108,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         if apply_config(client, connector, config, restart=slot_epoch != known):
             changed.append(f"connector {connector} started")
         _wait_until_captured(client, connection, settings, timeout=timeout)
+        outdated = version_findings(client.debezium())
     changed += _take_pending_snapshots(settings, names)
     warnings = [finding for finding in findings if finding.severity == "warning"]
     return Registration(
@@ -114,7 +116,7 @@ def register_source(settings: Settings, *, timeout: float = START_SECONDS) -> Re
         epoch=slot_epoch.epoch,
         tables=tuple(names),
         changed=tuple(changed),
-        warnings=(*warnings, *repairs, *misleading_statistics(settings)),
+        warnings=(*outdated, *warnings, *repairs, *misleading_statistics(settings)),
     )
 
 

@@ -1,5 +1,6 @@
 """The part of the preflight check about Debezium's limits."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,6 +11,8 @@ from connectors.postgres.checks import Finding, twin_findings
 from connectors.postgres.contracts import ColumnContract, TableContract
 from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.types import rule_for, sql_name
+
+_RESUMES_RIGHT = (3, 7, 1)
 
 
 def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
@@ -22,6 +25,20 @@ def check_stream(source: str, tables: Iterable[CatalogTable]) -> list[Finding]:
         *_topic_findings(source, contracts),
         *(f for c in contracts for f in (*_unchanged_findings(c), *_date_findings(c))),
         *nested,
+    ]
+
+
+def version_findings(version: str) -> list[Finding]:
+    """Checks that Debezium goes on where it stood when it starts again, from its version, as in `3.7.1.Final`."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers >= _RESUMES_RIGHT:
+        return []
+    needed = ".".join(map(str, _RESUMES_RIGHT))
+    problem = (
+        f"is older than {needed}: started again within the rows of one COPY, it loses some of them or sends them twice"
+    )
+    return [
+        Finding("warning", f"Debezium {version or 'of an unknown version'}", problem, f"update it to {needed} or newer")
     ]
 
 

@@ -11,6 +11,8 @@ from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.replication import MARKER_PREFIX
 from connectors.settings import Settings
 
+CONNECTOR_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
+
 EPOCH_HEADER = "lakehouse.epoch"
 """Header of every event: which slot epoch it comes from."""
 
@@ -79,7 +81,7 @@ def connector_config(
     source = settings.cdc.source
     return {
         "name": connector_name(source),
-        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "connector.class": CONNECTOR_CLASS,
         "tasks.max": "1",
         "topic.prefix": source,
         "topic.heartbeat.prefix": "__debezium-heartbeat",

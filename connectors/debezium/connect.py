@@ -19,6 +19,7 @@ from tenacity import (
 )
 
 from connectors.debezium.causes import cause_of
+from connectors.debezium.config import CONNECTOR_CLASS
 from connectors.errors import CommitConflict, ConfigurationError, ServiceUnavailable, SourceNotReady
 
 REQUEST_TIMEOUT_SECONDS = 30
@@ -75,6 +76,11 @@ class ConnectClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+
+    def debezium(self) -> str:
+        """Version of Debezium's connector for PostgreSQL, as in `3.7.1.Final`; empty if there is none."""
+        plugins = self._send("GET", "/connector-plugins") or []
+        return next((str(plugin["version"]) for plugin in plugins if plugin["class"] == CONNECTOR_CLASS), "")
 
     def names(self) -> list[str]:
         """Names of all connectors, sorted."""
@@ -219,11 +225,9 @@ class ConnectClient:
             ) from None
 
     def _call(self, method: str, name: str, path: str) -> dict[str, Any] | None:
-        return self._send(method, f"/connectors/{quote(name, safe='')}{path}")
+        return cast(dict[str, Any] | None, self._send(method, f"/connectors/{quote(name, safe='')}{path}"))
 
-    def _send(
-        self, method: str, path: str, *, body: dict[str, Any] | None = None, secret: str | None = None
-    ) -> dict[str, Any] | None:
+    def _send(self, method: str, path: str, *, body: dict[str, Any] | None = None, secret: str | None = None) -> Any:
         """Sends a request, again where the answer may pass; None if there is no such connector."""
         retrying = Retrying(
             retry=retry_if_exception_type(ServiceUnavailable),
@@ -233,9 +237,7 @@ class ConnectClient:
         )
         return retrying(self._send_once, method, path, body, secret)
 
-    def _send_once(
-        self, method: str, path: str, body: dict[str, Any] | None, secret: str | None
-    ) -> dict[str, Any] | None:
+    def _send_once(self, method: str, path: str, body: dict[str, Any] | None, secret: str | None) -> Any:
         try:
             response = self._http.request(method, path, json=body)
         except httpx.TransportError as error:
@@ -246,7 +248,7 @@ class ConnectClient:
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         if response.is_success:
-            return dict(response.json()) if response.content else {}
+            return response.json() if response.content else {}
         said = _message(response)
         said = said if secret is None else said.replace(secret, "***")
         if response.status_code == httpx.codes.CONFLICT or response.is_server_error:

@@ -1,6 +1,7 @@
 """The Java side of the stack: Kafka, Kafka Connect and Debezium as jars, and a Java to run them.
 
-`jars.lock` names every jar with its checksum; see `lock_jars.py`.
+`jars.lock` names every jar with its checksum; see `lock_jars.py`. Of a jar with names behind its checksum these entries
+alone are taken, and go before those of all other jars.
 """
 
 import fcntl
@@ -8,6 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,7 @@ from connectors.errors import ConfigurationError, ServiceUnavailable
 
 LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 8
+_FIRST = "first"
 
 
 def java() -> Path:
@@ -53,7 +56,7 @@ def class_path() -> str:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not jars.exists():  # another one may have been faster
                 _download(jars)
-    return f"{jars}/*"
+    return f"{jars / _FIRST}:{jars}/*"
 
 
 def checksum(file: Path) -> str:
@@ -79,12 +82,16 @@ def _download(jars: Path) -> None:
         whole.mkdir()
 
         def fetch(line: str) -> None:
-            coordinate, locked = line.split()
+            coordinate, locked, *wanted = line.split()
             group, name, version = coordinate.split(":")
             jar = maven.project(group, name).at_version(version).artifact().resolve()
             if checksum(jar) != locked:
                 raise ServiceUnavailable(f"{coordinate} is not the jar that was locked", hint="Try again later.")
-            shutil.move(jar, whole)
+            if wanted:
+                with zipfile.ZipFile(jar) as archive:
+                    archive.extractall(whole / _FIRST, [name for name in archive.namelist() if _stem(name) in wanted])
+            else:
+                shutil.move(jar, whole)
 
         try:
             with ThreadPoolExecutor(DOWNLOADS) as pool:
@@ -95,3 +102,8 @@ def _download(jars: Path) -> None:
                 hint="A registry of Java packages must be reachable the first time; try again.",
             ) from error
         whole.rename(jars)
+
+
+def _stem(entry: str) -> str:
+    """Name of an entry of a jar without its suffix; of an inner class that of the outer one."""
+    return entry.partition(".")[0].partition("$")[0]

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import jgo
+from jgo.maven import MavenContext
 
 from deployments.stack.jars import DOWNLOADS, LOCK, checksum
 
@@ -23,6 +24,17 @@ COORDINATES = (
 )
 """What is run. The newest release of each is not always there as a whole: try it before you lock it."""
 
+_DEBEZIUM = "io/debezium/connector/postgresql"
+ENTRIES = {
+    # How it goes on behind one of several rows that share an LSN, as those of one COPY do: 3.7.0 loses or repeats some.
+    "io.debezium:debezium-connector-postgres:3.7.1.Final": (
+        f"{_DEBEZIUM}/build",
+        f"{_DEBEZIUM}/connection/WalPositionLocator",
+        f"{_DEBEZIUM}/connection/pgoutput/PgOutputMessageDecoder",
+    )
+}
+"""What of a newer release is run in place of the same above, until all of it is there; see `jars`."""
+
 
 def write_lock() -> None:
     """Resolves the coordinates with all they depend on, and writes the lock."""
@@ -33,6 +45,10 @@ def write_lock() -> None:
         f"{artifact.groupId}:{artifact.artifactId}:{artifact.version} {checksum(jar)}\n"
         for artifact, jar in zip(artifacts, jars, strict=True)
     }
+    for coordinate, entries in ENTRIES.items():
+        group, name, version = coordinate.split(":")
+        jar = MavenContext().project(group, name).at_version(version).artifact().resolve()
+        lines.add(f"{coordinate} {checksum(jar)} {' '.join(entries)}\n")
     LOCK.write_text("".join(sorted(lines)))
 
 

@@ -1,6 +1,6 @@
 """Events in other shapes and at other places than usual: with schema, sent twice, in several stream partitions."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import httpx
 import pytest
@@ -23,6 +23,8 @@ DDL = """
 CREATE TABLE unknown (id int PRIMARY KEY, note text, big text);
 CREATE TABLE with_schema (id uuid PRIMARY KEY, total numeric(12, 2), at timestamptz, tags text[], raw bytea);
 CREATE TABLE sent_twice (id int PRIMARY KEY, note text);
+CREATE TABLE copied (note text);
+ALTER TABLE copied REPLICA IDENTITY FULL;
 CREATE TABLE spread (id int PRIMARY KEY, note text, big text);
 """
 UNKNOWN = """
@@ -161,11 +163,31 @@ def send_again(settings, client, offset):
     client.resume(name)
 
 
-def offset_of(source):
-    """The connector's offset right behind an insert."""
+def offset_of(source, *, rows=1):
+    """The connector's offset right behind so many inserted rows of one LSN."""
     after = int(source["sequence"].split('"')[1])
     behind = {"lsn_commit": after, "lsn": source["lsn"], "lsn_proc": source["lsn"], "messageType": "INSERT"}
-    return {**behind, "txId": source["txId"], "ts_usec": source["ts_us"]}
+    return {**behind, "lsn_events_processed": rows, "txId": source["txId"], "ts_usec": source["ts_us"]}
+
+
+def copy(source, notes):
+    with source.cursor() as cursor, cursor.copy("COPY copied FROM STDIN") as rows:
+        for note in notes:
+            rows.write_row([note])
+
+
+def test_connector_goes_on_within_one_copy(settings, source):
+    copy(source, "abc")
+    drain(settings, source)
+    first = received(settings, "public.copied")
+    assert len({event["source"]["lsn"] for event in first}) == 1
+    with ConnectClient(settings.connect.url) as client:
+        for rows in (1, 2, 3):
+            before = received(settings, "public.copied")
+            send_again(settings, client, offset_of(first[0]["source"], rows=rows))
+            drain(settings, source)
+            again = Counter(e["after"]["note"] for e in received(settings, "public.copied"))
+            assert again - Counter(e["after"]["note"] for e in before) == Counter("abc"[rows:])
 
 
 def test_changes_in_several_and_ever_more_stream_partitions(settings, source):

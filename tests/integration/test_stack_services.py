@@ -2,6 +2,9 @@ import psutil
 import psycopg
 import pytest
 
+from connectors.debezium.checks import version_findings
+from connectors.debezium.connect import ConnectClient
+
 
 def connections_of(process):
     """Its connections; none if it has ended meanwhile, as PostgreSQL's processes do all the time."""
@@ -20,6 +23,11 @@ def test_services_listen_on_loopback_only(stack_services):
             if connection.status == psutil.CONN_LISTEN
         }
         assert addresses == {"127.0.0.1"}, service.name
+
+
+def test_debezium_has_no_known_loss(stack_services):
+    with ConnectClient(stack_services.connect.address) as client:
+        assert version_findings(client.debezium()) == []
 
 
 def test_postgres_refuses_without_password(stack_services):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.debezium.checks import check_stream
+from connectors.debezium.checks import check_stream, version_findings
 from connectors.postgres.catalog import CatalogTable
 from connectors.postgres.checks import check_patterns, check_tables
 from connectors.postgres.contracts import ColumnContract, ReplicaIdentity, TableContract
@@ -119,3 +119,18 @@ def test_a_pattern_that_means_no_table_is_an_error() -> None:
         "public.order",
         "sales.*",
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "warned"),
+    [
+        ("3.7.1.Final", False),
+        ("3.10.0.Beta1", False),
+        ("4.0", False),
+        ("3.7.0.Final", True),
+        ("2.9.9", True),
+        ("", True),
+    ],
+)
+def test_debezium_that_loses_rows_of_a_copy_is_warned_of(version: str, warned: bool) -> None:
+    assert bool(version_findings(version)) is warned
