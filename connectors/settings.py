@@ -85,8 +85,8 @@ class CdcSettings(_Group):
     auto_resync_rows: int = Field(
         1_000_000,
         ge=0,
-        description="Tables of up to so many rows are resynced automatically when schema drift left silver different; "
-        "0: never, they are paused until `lakehouse resync`.",
+        description="Tables of up to so many rows are resynced automatically when schema drift, or a key change of "
+        "which half never arrived, left silver different; 0: never, they are paused until `lakehouse resync`.",
     )
     message_bytes: int = Field(
         16 * 2**20,

@@ -1,7 +1,7 @@
 """The contract check: follows schema changes that lose nothing, and says which tables are paused."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.changes.policies import Answer
@@ -12,7 +12,9 @@ from connectors.errors import TablePaused
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.checked import Checked, record_checked
 from connectors.lake.contract_log import ContractVersion, contract_versions, newest_version, record_contracts
+from connectors.lake.epoch_log import registered_slot_epoch
 from connectors.lake.layout import LakeLayout
+from connectors.lake.silver.baseline import Baseline
 from connectors.lake.silver.schema import table_paused
 from connectors.lake.verdicts import Verdict, read_verdicts
 from connectors.postgres.catalog import CatalogTable, find_renamed, read_tables
@@ -25,6 +27,7 @@ from connectors.postgres.replication import current_lsn, narrowed_tables
 from connectors.settings import Settings
 
 _REGISTER = "lakehouse source register"
+_TORN = "a key was changed, and the row under its new key never arrived: Debezium was started again in between"
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,21 @@ class Change:
         contract: What the catalogue says now.
         lsn: Position from which it is known to hold.
         found: The differences to the contract that the lake has.
+        torn: A change of a key arrived in part: what became of its row, only the source knows.
     """
 
     contract: TableContract
     lsn: int
     found: Sequence[Difference]
+    torn: bool = False
 
     @property
     def answer(self) -> Answer:
         """What is to be done about it."""
-        return answer_to(self.found)
+        return "paused" if self.torn else answer_to(self.found)
 
     def __str__(self) -> str:
-        return "; ".join(dict.fromkeys(map(str, self.found)))
+        return "; ".join(dict.fromkeys([*map(str, self.found), *([_TORN] if self.torn else [])]))
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,12 @@ def check_contracts(settings: Settings) -> ContractCheck:
         if known[-1].baseline.is_pending
     }
     followed, changed = follow_contracts(layout, versions, contracts, lsn)
+    epoch = registered_slot_epoch(layout).epoch
+    for contract in contracts:
+        known = versions[contract.table][-1]
+        if _is_torn(bronze.torn(contract.table), known.baseline, epoch=epoch):
+            change = changed.get(contract.table, Change(with_memory(contract, known.contract), lsn, ()))
+            changed[contract.table] = replace(change, torn=True)
     verdicts = read_verdicts(layout) if changed else {}
     unsafe = {
         table: table_paused(change.contract, _problem(change, verdicts.get(table))) for table, change in changed.items()
@@ -120,6 +131,11 @@ def check_contracts(settings: Settings) -> ContractCheck:
         dropped=tuple(sorted(c.table for c in gone if c.oid not in renamed)),
         comments=comments,
     )
+
+
+def _is_torn(torn: Marker, baseline: Baseline, *, epoch: int) -> bool:
+    """Whether rows were not read since a key change was lost in part."""
+    return torn.epoch == epoch and torn >= baseline.position[:2]
 
 
 def _is_of(verdict: Verdict | None, change: Change) -> bool:

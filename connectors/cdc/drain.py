@@ -5,12 +5,13 @@ between two commits, the next run reads on from the positions in bronze: nothing
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from threading import Event
 
 from connectors.cdc.capture import Watch
 from connectors.cdc.reports import DrainReport
+from connectors.changes.key_changes import KeyChanges, follow_key_changes, has_first_halves
 from connectors.changes.markers import NO_MARKER, Marker, newest_marker
 from connectors.changes.snapshots import newest_attempt
 from connectors.debezium.config import marker_topic, topic_name
@@ -214,7 +215,14 @@ def _drain_to(
             marker = newest_marker(raw.messages, source=settings.cdc.source)
             # The first marker of an epoch comes behind its first snapshot.
             snapshot = _attempt_in(raw, settings, epoch=epoch) if bronze.through.epoch < epoch else NO_MARKER
-            bronze.append(raw, tables=tables, marker=marker, snapshot=snapshot, partitions=partitions)
+            bronze.append(
+                raw,
+                tables=tables,
+                marker=marker,
+                snapshot=snapshot,
+                partitions=partitions,
+                key_changes=_key_changes_in(raw, bronze, settings, [t for t in tables if partitions.get(t) == 1]),
+            )
         except CommitConflict as conflict:
             # Another drain committed these messages: go on behind them.
             _look_again(bronze, conflict)
@@ -228,6 +236,16 @@ def _attempt_in(raw: RawBatch, settings: Settings, *, epoch: int) -> Marker:
     """The newest attempt at the first snapshot that read a row of a micro-batch."""
     with scratch_connection(settings.lake.root) as connection:
         return Marker(epoch, newest_attempt(connection, raw.messages, epoch=epoch))
+
+
+def _key_changes_in(raw: RawBatch, bronze: BronzeLog, settings: Settings, topics: Collection[str]) -> KeyChanges:
+    """What became of changed keys in a micro-batch, in topics where both halves are side by side."""
+    followed = [partition for partition in raw.positions if partition.topic in topics]
+    before = bronze.open_halves(followed)
+    if not before and not has_first_halves(raw.messages):
+        return KeyChanges()
+    with scratch_connection(settings.lake.root) as connection:
+        return follow_key_changes(connection, raw.messages, followed, before=before)
 
 
 def _confirm(bronze: BronzeLog, marker: Marker) -> None:

@@ -7,6 +7,7 @@ __all__ = [
     "envelope",
     "events",
     "fold",
+    "key_changes",
     "low_watermark",
     "markers",
     "moment",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from connectors.postgres.identifiers import quote_literal
 
 OLD_KEY_HEADER = "__debezium.oldkey"
+NEW_KEY_HEADER = "__debezium.newkey"
 
 PAYLOAD = """CASE WHEN starts_with(body, '{"schema"') THEN json_extract(body, '$.payload')::VARCHAR ELSE body END"""
 """SQL of the envelope in `body`, which may be sent with its schema around it."""

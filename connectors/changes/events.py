@@ -94,6 +94,13 @@ KEYS = (
         "the d goes first; an undeclared numeric is text, so 1.0 is soft-deleted; 0 and -0 of a float are one row",
     ),
     Event(
+        "primary-key change cut in two",
+        "d of the old key; Debezium was started again, and sends the c of the new key no more",
+        "only the source knows the row: the table is resynced, or paused if it is too large for that; not noticed in "
+        "topics of several partitions, but by `lakehouse reconcile`",
+        bronze="keeps the message, and that half is missing",
+    ),
+    Event(
         "deferrable primary key",
         "two rows have the same key for a while: c before d",
         "as a table without a primary key, because the key identifies no row within a transaction",

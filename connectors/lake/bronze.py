@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from connectors.changes.decode import Messages
+from connectors.changes.key_changes import NO_HALF, HalfChange, KeyChanges
 from connectors.changes.markers import NO_MARKER, Marker
 from connectors.errors import PositionLost
 from connectors.lake.commits import LIVELY, commit_progress, committing, with_progress
@@ -37,6 +38,9 @@ _BATCH = "v1/batch"
 _MARKER = ("v1/marker_epoch", "v1/marker_lsn")
 _THROUGH = ("v1/through_epoch", "v1/through_lsn")
 _SNAPSHOT = ("v1/snapshot_epoch", "v1/snapshot_lsn")
+_HALVES = "v1/halves"
+_TORN = "v1/torn"
+"""How many halves of key changes are open, and how many will stay so: as a rule none, so no other number is read."""
 _POSITION_BITS = 62
 _MORE = 1 << _POSITION_BITS
 """In a number of a position: higher bits of it follow in the next number."""
@@ -44,6 +48,7 @@ _REOPEN_AFTER = 50
 WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=16_384)
 """How its files are written: in groups of rows that can be skipped by their batch."""
 
+_NO_KEY_CHANGES = KeyChanges()
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch", **LIVELY}
 
 
@@ -117,6 +122,7 @@ class BronzeLog:
         marker: Marker = NO_MARKER,
         snapshot: Marker = NO_MARKER,
         partitions: Mapping[str, int] | None = None,
+        key_changes: KeyChanges = _NO_KEY_CHANGES,
     ) -> int:
         """Commits one micro-batch with its positions; returns its number.
 
@@ -126,6 +132,7 @@ class BronzeLog:
             marker: The newest marker among the messages.
             snapshot: Epoch and LSN of the newest attempt at a first snapshot that read some of the messages.
             partitions: How many stream partitions each topic has.
+            key_changes: What became of changed keys among the messages.
 
         Raises:
             CommitConflict: Another drain committed first: reload, and poll again from the new positions.
@@ -137,6 +144,7 @@ class BronzeLog:
         for partition, position in raw.positions.items():
             progress |= _position_numbers(partition, position)
             progress[_identity_name(partition)] = _identity(partition)
+        progress |= self._key_change_numbers(key_changes, tables)
         for topic, count in (partitions or {}).items():
             if count != self.partitions(topic):
                 progress[_partitions_name(topic)] = count
@@ -155,6 +163,16 @@ class BronzeLog:
             # Appending gets slower with every commit on one object.
             self.reload()
         return self.batch
+
+    def open_halves(self, partitions: Iterable[StreamPartition]) -> dict[StreamPartition, HalfChange]:
+        """Returns the open halves of key changes, of those partitions that have one."""
+        if not self._number(_HALVES):
+            return {}
+        return {p: half for p in partitions if (half := self._half(p)) != NO_HALF}
+
+    def torn(self, table: TableName) -> Marker:
+        """Returns after which commit the newest change of a table came of which half is lost; else `NO_MARKER`."""
+        return self._read_marker(_torn_names(log_name(table))) if self._number(_TORN) else NO_MARKER
 
     def confirm(self, marker: Marker) -> None:
         """Records that everything committed before a marker is in bronze.
@@ -225,6 +243,18 @@ class BronzeLog:
             self._reached[name] = self._numbers.get(name)
         return self._reached[name]
 
+    def _half(self, partition: StreamPartition) -> HalfChange:
+        return HalfChange(*(self._number(name) or 0 for name in _half_names(partition)))
+
+    def _key_change_numbers(self, key_changes: KeyChanges, tables: Mapping[str, str]) -> dict[str, int]:
+        numbers = {_HALVES: self._number(_HALVES) or 0, _TORN: (self._number(_TORN) or 0) + len(key_changes.torn)}
+        for partition, half in key_changes.open.items():
+            numbers[_HALVES] += (half != NO_HALF) - (self._half(partition) != NO_HALF)
+            numbers |= dict(zip(_half_names(partition), half, strict=True))
+        for topic, marker in key_changes.torn.items():
+            numbers |= dict(zip(_torn_names(tables[topic]), marker, strict=True))
+        return numbers
+
     def _read_marker(self, names: tuple[str, str]) -> Marker:
         epoch, lsn = (self._number(name) or 0 for name in names)
         return Marker(epoch, lsn)
@@ -280,6 +310,14 @@ def _position_name(partition: StreamPartition, part: int = 0) -> str:
 
 def _partitions_name(topic: str) -> str:
     return f"v1/partitions/{topic}"
+
+
+def _half_names(partition: StreamPartition) -> list[str]:
+    return [f"v1/half/{field}/{partition.topic}/{partition.partition}" for field in HalfChange._fields]
+
+
+def _torn_names(table: str) -> tuple[str, str]:
+    return f"v1/torn/epoch/{table}", f"v1/torn/lsn/{table}"
 
 
 def _trimmed_name(table: TableName) -> str:

@@ -12,7 +12,7 @@ from tests.crash.world import fresh_world
 from tests.services import shared_services
 
 CASES = 10
-SEED = os.environ["LAKEHOUSE_TEST_SEED"]
+_SEED = "LAKEHOUSE_TEST_SEED"
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def stack_services(tmp_path_factory):
 @pytest.fixture
 def rng(request):
     """Random numbers of this test; the same ones for the same seed."""
-    return random.Random(f"{SEED}/{request.node.name}")
+    return random.Random(f"{os.environ[_SEED]}/{request.node.name}")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def world(worlds, stack_services, tmp_path_factory):
     """A world in which everything is well; the next test gets another one if this test breaks it."""
     stack, found = worlds
     if not found:
-        cases = random.Random(SEED).sample(all_cases(), CASES)
+        cases = random.Random(os.environ[_SEED]).sample(all_cases(), CASES)
         folder = tmp_path_factory.mktemp("world")
         found["world"] = stack.enter_context(fresh_world(stack_services, folder, cases=cases))
     yield found["world"]

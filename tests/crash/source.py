@@ -49,11 +49,17 @@ COPIED = [TableName("public", name) for name in ("copied_much", "copied_much_key
 """Tables for one large COPY: the rows of one page of it share an LSN. One has a key, one has none."""
 
 _COPIED_ROWS = 20_000
+REKEYED = TableName("public", "rekeyed")
+"""A table whose keys change, all in one transaction."""
+
+_REKEYED_ROWS = 5_000
+_MESSAGES_PER_KEY = 3  # a delete, its tombstone, an insert
 _BULK_DDL = f"""
     CREATE TABLE {BULK} (id int PRIMARY KEY, round int); INSERT INTO {BULK} VALUES (0, 0);
     CREATE TABLE {COPIED[0]} (id int PRIMARY KEY, round int); CREATE TABLE {COPIED[1]} (id int, round int);
     ALTER TABLE {COPIED[1]} REPLICA IDENTITY FULL;
-    INSERT INTO {COPIED[0]} VALUES (0, 0); INSERT INTO {COPIED[1]} VALUES (0, 0)
+    INSERT INTO {COPIED[0]} VALUES (0, 0); INSERT INTO {COPIED[1]} VALUES (0, 0);
+    CREATE TABLE {REKEYED} (id int PRIMARY KEY); INSERT INTO {REKEYED} SELECT generate_series(1, {_REKEYED_ROWS})
 """
 
 
@@ -70,7 +76,7 @@ class Source:
         self.settings = settings
         self.services = services
         self.cases = {type(case).__module__.rpartition(".")[2]: case for case in cases or all_cases()}
-        self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name, COPIED[0].name, ALTERED.name], 0))
+        self.rounds = Counter(dict.fromkeys([*self.cases, BULK.name, COPIED[0].name, REKEYED.name, ALTERED.name], 0))
         self._written = 0
         self.connection = self.connect()
         self.connection.execute(_BULK_DDL)
@@ -100,6 +106,13 @@ class Source:
             f"{insert} ON CONFLICT (id) DO UPDATE SET round = excluded.round",
             {"round": self.rounds[BULK.name], "rows": _BULK_ROWS},
         )
+
+    def change_keys(self):
+        """Gives every row of the table for that another key; returns the offset before, and how many messages come."""
+        self.rounds[REKEYED.name] += 1
+        before = self._count_written(REKEYED)
+        self.connection.execute(f"UPDATE {REKEYED} SET id = -id")
+        return before, _REKEYED_ROWS * _MESSAGES_PER_KEY
 
     def wait_for_much(self):
         """Waits until the first messages of the large transaction are in Kafka, committed or not."""

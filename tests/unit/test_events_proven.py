@@ -8,6 +8,7 @@ from tests.integration import test_events as events
 from tests.integration import test_events_epochs as epochs
 from tests.integration import test_events_snapshots as snapshots
 from tests.integration import test_events_stream as stream
+from tests.integration import test_restarts as restarts
 from tests.integration import test_resync as resync
 
 PROOFS = {
@@ -16,6 +17,7 @@ PROOFS = {
     "blocking re-snapshot while transactions are open": (
         snapshots.test_blocking_snapshot_yields_to_transactions_that_were_open
     ),
+    "primary-key change cut in two": restarts.test_row_whose_change_of_key_was_cut_in_two_is_read_again,
     "table resynced": resync.test_silver_that_is_wrong_is_right_again_and_stays_so,
     "snapshot restarted": epochs.test_snapshot_begun_anew_takes_back_what_the_first_one_saw,
     "new slot epoch": epochs.test_new_epoch_counts_more_than_all_before,
