@@ -125,7 +125,7 @@ def _drain_through(
         drained, committed = _drain_to(stream, bronze, ends, epoch=epoch, tables=tables, settings=settings)
         messages, batches = messages + drained, batches + committed
         if written is not None and all(ends.get(partition, 0) >= n for partition, n in written.items()):
-            _confirm(bronze, arrived)
+            _confirm(bronze, arrived, tables=tables, partitions=_followed(ends, tables))
             return messages, batches
         if wanted == NO_MARKER:
             return messages, batches
@@ -204,7 +204,7 @@ def _drain_to(
 ) -> tuple[int, int]:
     """Drains up to `ends`; returns how many messages and micro-batches this run committed."""
     messages = batches = 0
-    partitions = partition_counts(ends)
+    partitions, followed = partition_counts(ends), _followed(ends, tables)
     stream.seek(bronze.positions(ends))
     while True:
         raw = stream.poll(ends, max_messages=settings.cdc.batch_messages, max_bytes=settings.cdc.batch_bytes)
@@ -221,7 +221,7 @@ def _drain_to(
                 marker=marker,
                 snapshot=snapshot,
                 partitions=partitions,
-                key_changes=_key_changes_in(raw, bronze, settings, [t for t in tables if partitions.get(t) == 1]),
+                key_changes=_key_changes_in(raw, bronze, settings, followed),
             )
         except CommitConflict as conflict:
             # Another drain committed these messages: go on behind them.
@@ -238,9 +238,16 @@ def _attempt_in(raw: RawBatch, settings: Settings, *, epoch: int) -> Marker:
         return Marker(epoch, newest_attempt(connection, raw.messages, epoch=epoch))
 
 
-def _key_changes_in(raw: RawBatch, bronze: BronzeLog, settings: Settings, topics: Collection[str]) -> KeyChanges:
-    """What became of changed keys in a micro-batch, in topics where both halves are side by side."""
-    followed = [partition for partition in raw.positions if partition.topic in topics]
+def _followed(ends: Positions, tables: Mapping[str, str]) -> list[StreamPartition]:
+    """The partitions of tables in which both halves of a key change are side by side: the only ones of their topics."""
+    counts = partition_counts(ends)
+    return [partition for partition in ends if partition.topic in tables and counts[partition.topic] == 1]
+
+
+def _key_changes_in(
+    raw: RawBatch, bronze: BronzeLog, settings: Settings, followed: Collection[StreamPartition]
+) -> KeyChanges:
+    """What became of changed keys in a micro-batch."""
     before = bronze.open_halves(followed)
     if not before and not has_first_halves(raw.messages):
         return KeyChanges()
@@ -248,10 +255,12 @@ def _key_changes_in(raw: RawBatch, bronze: BronzeLog, settings: Settings, topics
         return follow_key_changes(connection, raw.messages, followed, before=before)
 
 
-def _confirm(bronze: BronzeLog, marker: Marker) -> None:
+def _confirm(
+    bronze: BronzeLog, marker: Marker, *, tables: Mapping[str, str], partitions: Collection[StreamPartition]
+) -> None:
     while True:
         try:
-            return bronze.confirm(marker)
+            return bronze.confirm(marker, tables=tables, partitions=partitions)
         except CommitConflict as conflict:
             _look_again(bronze, conflict)
 

@@ -174,15 +174,25 @@ class BronzeLog:
         """Returns after which commit the newest change of a table came of which half is lost; else `NO_MARKER`."""
         return self._read_marker(_torn_names(log_name(table))) if self._number(_TORN) else NO_MARKER
 
-    def confirm(self, marker: Marker) -> None:
+    def confirm(
+        self, marker: Marker, *, tables: Mapping[str, str] | None = None, partitions: Iterable[StreamPartition] = ()
+    ) -> None:
         """Records that everything committed before a marker is in bronze.
+
+        Args:
+            marker: The marker.
+            tables: Source table of each topic that carries one.
+            partitions: Those whose halves of key changes, if committed before the marker, stay halves.
 
         Raises:
             CommitConflict: Another drain committed first: reload, and try again.
         """
         if marker <= self.through:
             return
+        stay = {p: half for p, half in self.open_halves(partitions).items() if half[:2] < marker}
+        torn = KeyChanges(dict.fromkeys(stay, NO_HALF), {p.topic: Marker(*half[:2]) for p, half in stay.items()})
         progress = {_BATCH: self.batch + 1, **dict(zip(_THROUGH, marker, strict=True))}
+        progress |= self._key_change_numbers(torn, tables or {})
         commit_progress(self.table, SCHEMA, progress)
         self._reached.update(progress)
         self.batch, self.through = self.batch + 1, marker

@@ -97,3 +97,15 @@ def test_change_log_keeps_what_is_open_and_what_is_torn(tmp_path):
     for reopened in (bronze, BronzeLog(source.layout)):
         assert (reopened.open_halves([PARTITION]), reopened.torn(table)) == ({}, Marker(1, 50))
         assert reopened.torn(TableName("public", "other")) == Marker(0, 0)
+
+
+def test_half_that_is_open_behind_a_marker_stays_one(tmp_path):
+    source = Source(str(tmp_path / "lake"), KEYED)
+    table, topics = TableName("public", "t"), {PARTITION.topic: "public.t"}
+    bronze = BronzeLog(source.layout)
+    bronze.append(raw_batch(HALF), tables=topics, key_changes=KeyChanges({PARTITION: HalfChange(1, 50, 60)}))
+    for marker, torn in ((Marker(1, 50), Marker(0, 0)), (Marker(1, 51), Marker(1, 50))):
+        bronze.confirm(marker, tables=topics, partitions=[PARTITION])
+        for reopened in (bronze, BronzeLog(source.layout)):
+            assert reopened.torn(table) == torn
+            assert bool(reopened.open_halves([PARTITION])) is not bool(torn.lsn)
