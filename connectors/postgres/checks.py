@@ -24,6 +24,7 @@ _IN_ADDRESS = frozenset("%+?")
 _SENDER_TIMEOUT_MS = 20_000
 _BESIDES = " -- "
 _COMMAND = "lakehouse "
+_EVERY = "*.*"
 _STATEMENT = re.compile(r"(ALTER|CREATE|DROP|GRANT|ROLLBACK|SELECT) ")
 EXCLUDE = "leave the table out of LAKEHOUSE_CDC__TABLES"
 """What can be done about a table that can't be captured."""
@@ -196,6 +197,10 @@ def check_publication(narrowed: Mapping[TableName, str]) -> list[Finding]:
 def check_patterns(patterns: Sequence[str], tables: Sequence[TableName]) -> list[Finding]:
     """Checks that every pattern means at least one of the tables that can be captured."""
     fix = "correct LAKEHOUSE_CDC__TABLES; letter case counts, and a name with a dot in it is quoted"
+    if not tables and _EVERY in patterns:
+        fix = (
+            "create tables, or set LAKEHOUSE_POSTGRES__DATABASE; `lakehouse generate shop` makes a shop to try it with"
+        )
     problem = "matches no table; views, foreign, unlogged and temporary tables and single partitions can't be captured"
     return [
         Finding("blocker", pattern, problem, fix)

@@ -59,6 +59,7 @@ class KafkaStream:
     """
 
     def __init__(self, bootstrap_servers: str, *, source: str) -> None:
+        self._brokers = bootstrap_servers
         self._prefix = f"{source}."
         common: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
         self._admin = AdminClient(common)
@@ -219,6 +220,15 @@ class KafkaStream:
                 raise _as_lakehouse_error(failure, message)
         return received
 
+    def _silent(self, error: KafkaException | TimeoutError) -> ServiceUnavailable:
+        said = (
+            error.args[0].str() if isinstance(error, KafkaException) else f"nothing came within {_REQUEST_SECONDS:g} s"
+        )
+        return ServiceUnavailable(
+            f"Kafka at {self._brokers} does not answer: {said}",
+            hint="check that it runs, and LAKEHOUSE_KAFKA__BOOTSTRAP_SERVERS; `lakehouse up` starts the local one",
+        )
+
     def _partitions(self) -> list[StreamPartition]:
         try:
             # Asked by the consumer, which then knows where to fetch from: by itself it would look after a second.
@@ -226,7 +236,7 @@ class KafkaStream:
             described = self._admin.describe_topics(TopicCollection(names)) if names else {}
             topics = [future.result(_REQUEST_SECONDS) for future in described.values()]
         except (KafkaException, TimeoutError) as error:
-            raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
+            raise self._silent(error) from error
         return sorted(StreamPartition(t.name, str(t.topic_id), p.id) for t in topics for p in t.partitions)
 
     def _is_ours(self, topic: str) -> bool:
@@ -245,7 +255,7 @@ class KafkaStream:
         try:
             found = _patiently(partial(self._list_offsets, isolation=isolation), wanted)
         except (KafkaException, TimeoutError) as error:
-            raise ServiceUnavailable(f"Kafka does not answer: {error}", hint="is the broker up?") from error
+            raise self._silent(error) from error
         return {p: found[p.topic, p.partition] for p in partitions}
 
     def _list_offsets(

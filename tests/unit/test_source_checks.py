@@ -121,6 +121,12 @@ def test_a_pattern_that_means_no_table_is_an_error() -> None:
     ]
 
 
+@pytest.mark.parametrize(("pattern", "fix"), [("*.*", "create tables"), ("sales.*", "correct LAKEHOUSE_CDC__TABLES")])
+def test_empty_database_is_no_wrong_pattern(pattern: str, fix: str) -> None:
+    [found] = check_patterns([pattern], [])
+    assert found.fix.startswith(fix)
+
+
 @pytest.mark.parametrize(
     ("version", "warned"),
     [
