@@ -80,7 +80,7 @@ class ConnectClient:
     def debezium(self) -> str:
         """Version of Debezium's connector for PostgreSQL, as in `3.7.1.Final`; empty if there is none."""
         plugins = self._send("GET", "/connector-plugins") or []
-        return next((str(plugin["version"]) for plugin in plugins if plugin["class"] == CONNECTOR_CLASS), "")
+        return next((plugin["version"] or "" for plugin in plugins if plugin["class"] == CONNECTOR_CLASS), "")
 
     def names(self) -> list[str]:
         """Names of all connectors, sorted."""
