@@ -1,6 +1,7 @@
 """Kafka that does not answer is named."""
 
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,3 +19,15 @@ def test_brokers_that_do_not_answer_are_named(monkeypatch):
     ):
         stream.end_positions()
     assert "LAKEHOUSE_KAFKA__BOOTSTRAP_SERVERS" in raised.value.hint
+
+
+def test_request_that_takes_too_long_may_be_tried_again(monkeypatch):
+    def too_late(**_):
+        raise TimeoutError
+
+    with KafkaStream("127.0.0.1:1", source="s") as stream:
+        slow = SimpleNamespace(list_topics=too_late)
+        monkeypatch.setattr(stream, "_consumer", slow)
+        with pytest.raises(ServiceUnavailable, match="nothing came within 30 s"):
+            stream.end_positions()
+        monkeypatch.undo()
