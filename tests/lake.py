@@ -7,16 +7,17 @@ from connectors.cdc.contract_check import ContractCheck
 from connectors.cdc.drain import drained_batch
 from connectors.cdc.registration import register_source
 from connectors.cdc.sync import sync_source
-from connectors.debezium.config import connector_name
+from connectors.debezium.config import connector_name, topic_name
 from connectors.debezium.connect import ConnectClient
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.lake.storage import duckdb_connection, scratch_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.connection import connect
-from connectors.postgres.identifiers import quote_identifier
+from connectors.postgres.identifiers import TableName, quote_identifier
 from connectors.postgres.replication import emit_marker
 from connectors.quality.reconcile import reconcile_source
+from connectors.streams import open_stream
 
 
 def drain(settings, source):
@@ -61,6 +62,13 @@ def received(settings, table):
         rows = connection.execute(f"SELECT value FROM {messages} ORDER BY stream_partition, stream_offset").fetchall()
     events = [None if value is None else json.loads(value) for (value,) in rows]
     return [event.get("payload", event) if event else None for event in events]
+
+
+def written(settings, table):
+    """How many messages of a table are in the stream, committed or not."""
+    with open_stream(settings) as stream:
+        topic = topic_name(settings.cdc.source, TableName("public", table))
+        return sum(n for partition, n in stream.written_positions().items() if partition.topic == topic)
 
 
 def reconfigure(settings, **changes):

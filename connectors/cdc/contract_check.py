@@ -103,10 +103,9 @@ def check_contracts(settings: Settings) -> ContractCheck:
         if known[-1].baseline.is_pending
     }
     followed, changed = follow_contracts(layout, versions, contracts, lsn)
-    epoch = registered_slot_epoch(layout).epoch
     for contract in contracts:
         known = versions[contract.table][-1]
-        if _is_torn(bronze.torn(contract.table), known.baseline, epoch=epoch):
+        if _is_torn(layout, bronze.torn(contract.table), known.baseline):
             change = changed.get(contract.table, Change(with_memory(contract, known.contract), lsn, ()))
             changed[contract.table] = replace(change, torn=True)
     verdicts = read_verdicts(layout) if changed else {}
@@ -133,9 +132,11 @@ def check_contracts(settings: Settings) -> ContractCheck:
     )
 
 
-def _is_torn(torn: Marker, baseline: Baseline, *, epoch: int) -> bool:
-    """Whether rows were not read since a key change was lost in part."""
-    return torn.epoch == epoch and torn >= baseline.position[:2]
+def _is_torn(layout: LakeLayout, torn: Marker, baseline: Baseline) -> bool:
+    """Whether a table's rows were not read since a change of a key was lost in part."""
+    if torn == NO_MARKER or torn < baseline.position[:2]:
+        return False
+    return torn.epoch == registered_slot_epoch(layout).epoch
 
 
 def _is_of(verdict: Verdict | None, change: Change) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.changes.columns import Column, Columns, names
-from connectors.changes.envelope import OLD_KEY_HEADER, PAYLOAD, number_in, structure
+from connectors.changes.envelope import OLD_KEY_HEADER, PAYLOAD, number_in, prev_commit, structure
 from connectors.changes.events import OPERATIONS
 from connectors.debezium.config import AFTER_HEADER, EPOCH_HEADER
 from connectors.debezium.placeholder import written
@@ -87,7 +87,7 @@ WITH received AS (
         {number_in(EPOCH_HEADER)} AS _cdc_epoch, {number_in(AFTER_HEADER)} IS NOT NULL AS is_resync,
         coalesce(
             {number_in(AFTER_HEADER)},
-            try_cast(regexp_extract(event.source.sequence, '^\\["(\\d+)"', 1) AS BIGINT),
+            {prev_commit("event.source.sequence")},
             0
         ) AS _cdc_prev_commit_lsn,
         try_cast(event.source.lsn AS BIGINT) AS lsn,
@@ -95,7 +95,7 @@ WITH received AS (
         event.op AS _cdc_op,
         coalesce(event.source.snapshot IN ('last', 'last_in_data_collection'), FALSE) AS ends_snapshot,
         make_timestamptz(try_cast(event.source.ts_ms AS BIGINT) * {_MICROSECONDS}) AS _cdc_committed_at,
-        decode(headers['{OLD_KEY_HEADER}']) AS old_key,
+        try(decode(headers['{OLD_KEY_HEADER}'])) AS old_key,
         CASE WHEN len(shape) > 0 AND NOT list_has_all([{shape}], shape) THEN shape END AS strange_shape,
         {missing}
         event.after IS NOT NULL AS has_after, event.before IS NOT NULL AS has_before,

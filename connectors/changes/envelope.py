@@ -13,8 +13,13 @@ PAYLOAD = """CASE WHEN starts_with(body, '{"schema"') THEN json_extract(body, '$
 
 
 def number_in(header: str) -> str:
-    """Returns the SQL of the number in a header of a message."""
-    return f"""try_cast(trim(decode(headers[{quote_literal(header)}]), '"') AS BIGINT)"""
+    """Returns the SQL of the number in a header of a message; NULL if it is none."""
+    return f"""try(CAST(trim(decode(headers[{quote_literal(header)}]), '"') AS BIGINT))"""
+
+
+def prev_commit(sequence: str) -> str:
+    """Returns the SQL of the previous commit's LSN in Debezium's `sequence`, as text; NULL if there was none."""
+    return f"""try_cast(regexp_extract({sequence}, '^\\["(\\d+)"', 1) AS BIGINT)"""
 
 
 def structure(columns: Sequence[str]) -> str:

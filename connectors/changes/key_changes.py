@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.changes.envelope import NEW_KEY_HEADER, OLD_KEY_HEADER, PAYLOAD, number_in
+from connectors.changes.envelope import NEW_KEY_HEADER, OLD_KEY_HEADER, PAYLOAD, number_in, prev_commit
 from connectors.changes.markers import Marker
 from connectors.debezium.config import AFTER_HEADER, EPOCH_HEADER
 from connectors.postgres.identifiers import quote_literal
@@ -119,7 +119,8 @@ def _looked_at(connection: duckdb.DuckDBPyConnection, messages: pa.Table) -> Ite
     rows = connection.execute(f"""
 WITH changes AS (
     SELECT *, headers['{NEW_KEY_HEADER}'] IS NOT NULL AS opens, headers['{OLD_KEY_HEADER}'] IS NOT NULL AS closes
-    FROM messages WHERE value IS NOT NULL AND headers['{AFTER_HEADER}'] IS NULL
+    FROM messages
+    WHERE value IS NOT NULL AND headers['{AFTER_HEADER}'] IS NULL AND {number_in(EPOCH_HEADER)} IS NOT NULL
 ), in_order AS (
     SELECT topic, stream_partition, stream_offset, opens, closes,
         lag(opens) OVER w AS follows_half, lag(stream_offset) OVER w AS offset_before,
@@ -136,7 +137,7 @@ WITH changes AS (
     )
 ), placed AS (
     SELECT topic, stream_partition, stream_offset, epoch, source.lsn AS lsn,
-        coalesce(try_cast(regexp_extract(source.sequence, '^\\["(\\d+)"', 1) AS BIGINT), 0) AS prev_commit_lsn
+        coalesce({prev_commit("source.sequence")}, 0) AS prev_commit_lsn
     FROM opened WHERE epoch IS NOT NULL AND source.lsn IS NOT NULL
 )
 SELECT w.topic, w.stream_partition, w.opens, w.closes, w.offset_before IS NULL, w.is_last,

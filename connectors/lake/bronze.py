@@ -262,7 +262,9 @@ class BronzeLog:
             numbers[_HALVES] += (half != NO_HALF) - (self._half(partition) != NO_HALF)
             numbers |= dict(zip(_half_names(partition), half, strict=True))
         for topic, marker in key_changes.torn.items():
-            numbers |= dict(zip(_torn_names(tables[topic]), marker, strict=True))
+            names = _torn_names(tables[topic])
+            # What is sent again may be older.
+            numbers |= dict(zip(names, max(marker, self._read_marker(names)), strict=True))
         return numbers
 
     def _read_marker(self, names: tuple[str, str]) -> Marker:

@@ -13,8 +13,12 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connectors.errors import ConfigurationError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext  # takes a while to import, and is needed once
 
 LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 8
@@ -59,6 +63,12 @@ def class_path() -> str:
     return f"{jars / _FIRST}:{jars}/*"
 
 
+def fetch_jar(maven: "MavenContext", coordinate: str) -> Path:
+    """Downloads the jar of a coordinate, unless it is there."""
+    group, name, version = coordinate.split(":")
+    return Path(maven.project(group, name).at_version(version).artifact().resolve())
+
+
 def checksum(file: Path) -> str:
     """SHA-256 of a file, as the lock has it."""
     with file.open("rb") as content:
@@ -83,8 +93,7 @@ def _download(jars: Path) -> None:
 
         def fetch(line: str) -> None:
             coordinate, locked, *wanted = line.split()
-            group, name, version = coordinate.split(":")
-            jar = maven.project(group, name).at_version(version).artifact().resolve()
+            jar = fetch_jar(maven, coordinate)
             if checksum(jar) != locked:
                 raise ServiceUnavailable(f"{coordinate} is not the jar that was locked", hint="Try again later.")
             if wanted:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import jgo
 from jgo.maven import MavenContext
 
-from deployments.stack.jars import DOWNLOADS, LOCK, checksum
+from deployments.stack.jars import DOWNLOADS, LOCK, checksum, fetch_jar
 
 COORDINATES = (
     "org.apache.kafka:kafka_2.13:4.3.1",
@@ -28,7 +28,7 @@ _DEBEZIUM = "io/debezium/connector/postgresql"
 ENTRIES = {
     # How it goes on behind one of several rows that share an LSN, as those of one COPY do: 3.7.0 loses or repeats some.
     "io.debezium:debezium-connector-postgres:3.7.1.Final": (
-        f"{_DEBEZIUM}/build",
+        f"{_DEBEZIUM}/build",  # the version: who asks for it wants to know whether rows are lost
         f"{_DEBEZIUM}/connection/WalPositionLocator",
         f"{_DEBEZIUM}/connection/pgoutput/PgOutputMessageDecoder",
     )
@@ -45,10 +45,8 @@ def write_lock() -> None:
         f"{artifact.groupId}:{artifact.artifactId}:{artifact.version} {checksum(jar)}\n"
         for artifact, jar in zip(artifacts, jars, strict=True)
     }
-    for coordinate, entries in ENTRIES.items():
-        group, name, version = coordinate.split(":")
-        jar = MavenContext().project(group, name).at_version(version).artifact().resolve()
-        lines.add(f"{coordinate} {checksum(jar)} {' '.join(entries)}\n")
+    maven = MavenContext()
+    lines |= {f"{it} {checksum(fetch_jar(maven, it))} {' '.join(entries)}\n" for it, entries in ENTRIES.items()}
     LOCK.write_text("".join(sorted(lines)))
 
 

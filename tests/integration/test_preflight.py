@@ -175,11 +175,11 @@ def test_server_that_is_not_set_up_for_streaming(settings, tmp_path, monkeypatch
             host=HOST, port=server.port, user=postgres.ADMIN, password=server.password, database="postgres"
         )
         other = settings.model_copy(update={"postgres": own})
-        fixes = {finding.subject: finding.sql for finding in check_source(other) if finding.sql.startswith("ALTER SYS")}
-        assert fixes == {
-            "wal_level": "ALTER SYSTEM SET wal_level = 'logical';",
-            "max_replication_slots": "ALTER SYSTEM SET max_replication_slots = 5;",
-            "max_wal_senders": "ALTER SYSTEM SET max_wal_senders = 5;",
+        found = {finding.subject: (finding.severity, finding.sql) for finding in check_source(other) if finding.sql}
+        assert found == {
+            "wal_level": ("blocker", "ALTER SYSTEM SET wal_level = 'logical';"),
+            "max_replication_slots": ("blocker", "ALTER SYSTEM SET max_replication_slots = 5;"),
+            "max_wal_senders": ("blocker", "ALTER SYSTEM SET max_wal_senders = 5;"),
         }
         with pytest.raises(SourceNotReady, match="wal_level is 'replica': the log does not hold row changes"):
             register_source(other)

@@ -4,15 +4,14 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connectors.cdc.sync import sync_source
-from connectors.debezium.config import connector_name, slot_name, topic_name
+from connectors.debezium.config import connector_name, slot_name
 from connectors.debezium.connect import ConnectClient
 from connectors.errors import TerminalError
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
 from connectors.postgres.identifiers import TableName
 from connectors.postgres.replication import emit_marker
-from connectors.streams import open_stream
-from tests.lake import differences, drain, reconfigure, registered_source, with_cdc
+from tests.lake import differences, drain, reconfigure, registered_source, with_cdc, written
 
 DDL = """
 CREATE TYPE nothing AS ENUM ();
@@ -64,25 +63,19 @@ def test_first_change_after_a_restart_arrives(settings, source, begin_again):
         assert differences(settings) == {}
 
 
-def written(settings, table):
-    with open_stream(settings) as stream:
-        topic = topic_name(settings.cdc.source, table)
-        return sum(n for partition, n in stream.written_positions().items() if partition.topic == topic)
-
-
 def cut_a_change_of_key(settings, source):
     """Stops Debezium while it sends changed keys, until it does so between the two halves of one."""
-    item, layout = TableName("public", "item"), LakeLayout.of(settings)
+    layout = LakeLayout.of(settings)
     # Polls end anywhere among a delete, its tombstone and an insert.
     reconfigure(settings, max__batch__size="1", max__queue__size="2")
     for _ in range(12):
-        before = written(settings, item)
+        before = written(settings, "item")
         source.execute("UPDATE item SET id = id + 1000")
-        while written(settings, item) < before + 20:
+        while written(settings, "item") < before + 20:
             pass
         restart(source, settings)
         report = sync_source(with_cdc(settings, auto_resync_rows=0), through_lsn=emit_marker(source))
-        if BronzeLog(layout).torn(item).lsn:
+        if BronzeLog(layout).torn(TableName("public", "item")).lsn:
             return report
     pytest.fail("no change of a key was cut in two")
 
@@ -90,11 +83,11 @@ def cut_a_change_of_key(settings, source):
 def test_row_whose_change_of_key_was_cut_in_two_is_read_again(settings, source):
     source.execute("INSERT INTO item SELECT n, NULL FROM generate_series(1, 99) n")
     drain(settings, source)
-    with pytest.raises(TerminalError, match=r"item: a key was changed, .* never arrived.*\n?.*"):
+    with pytest.raises(TerminalError, match=r"item: a key was changed, .* never arrived"):
         cut_a_change_of_key(settings, source).merged()
     report = sync_source(settings, through_lsn=emit_marker(source))
     assert [(str(r.table), r.outcome) for r in report.resolved] == [("public.item", "resynced")]
-    assert report.merged() is not None
+    report.merged()
     assert differences(settings) == {}
     drain(settings, source)
     assert differences(settings) == {}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from connectors.cdc.registration import register_source
 from connectors.cdc.sync import sync_source
 from connectors.changes.markers import NO_MARKER
-from connectors.debezium.config import connector_name, topic_name
+from connectors.debezium.config import connector_name
 from connectors.debezium.connect import ConnectClient
 from connectors.lake.bronze import BronzeLog
 from connectors.lake.layout import LakeLayout
@@ -14,8 +14,7 @@ from connectors.lake.storage import duckdb_connection
 from connectors.lake.views import pin_silver, register_views
 from connectors.postgres.connection import connect
 from connectors.postgres.identifiers import TableName
-from connectors.streams import open_stream
-from tests.lake import differences, drain
+from tests.lake import differences, drain, written
 
 DDL = """
 CREATE TABLE aside (id int PRIMARY KEY);
@@ -26,12 +25,6 @@ INSERT INTO aside SELECT generate_series(1, 3);
 INSERT INTO item SELECT n, 'before' FROM generate_series(1, 60000) n;
 INSERT INTO keyless SELECT n, 'before' FROM generate_series(1, 10) n;
 """
-
-
-def written(settings, table):
-    with open_stream(settings) as stream:
-        topic = topic_name(settings.cdc.source, TableName("public", table))
-        return sum(n for partition, n in stream.written_positions().items() if partition.topic == topic)
 
 
 @contextmanager

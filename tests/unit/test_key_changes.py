@@ -33,6 +33,15 @@ def tombstone(id_):
 
 HALF, OTHER = [first(1, lsn=60), tombstone(1)], second(2, lsn=60)
 RESYNCED = (*change(7, "r", lsn=9)[:2], [("lakehouse.epoch", b"1"), ("lakehouse.after", b"9")])
+STRANGE = [(b"", b"{", []), (b"", b"\xff", [("lakehouse.epoch", b"\xff")]), (None, b"{}", [("lakehouse.epoch", b"x")])]
+NOISE = [
+    (b"", b"{", [("lakehouse.epoch", b"1")]),
+    (b"", b"\xff", [("lakehouse.epoch", b"1")]),
+    (b"", b"[]", [("lakehouse.epoch", b"1")]),
+    (b"", b'{"source": 5}', [("lakehouse.epoch", b"1")]),
+    (b"", b'{"source": {"lsn": "x", "sequence": 7}}', [("lakehouse.epoch", b"1")]),
+    (b"", b'{"source": {"lsn": 1e99}}', [("lakehouse.epoch", b"1")]),
+]
 CASES = {
     "whole": ([*HALF, OTHER], {}),
     "row of a resync in between": ([*HALF, RESYNCED, OTHER], {}),
@@ -48,6 +57,10 @@ CASES = {
     "sent again from before": ([*HALF, change(5, "c", lsn=55), *HALF, OTHER], {}),
     "new epoch": ([*HALF, change(5, "r", lsn=90, epoch=2)], {}),
     "nothing follows": (HALF, {}),
+    "somebody else's messages in between": ([HALF[0], *STRANGE, HALF[1], *STRANGE, OTHER], {}),
+    "somebody else's messages, then another change": ([*HALF, *STRANGE, change(5, "c", lsn=70)], TORN),
+    "unreadable messages in between": ([HALF[0], *NOISE, HALF[1], *NOISE, OTHER], {}),
+    "unreadable messages, which may be the other half": ([*HALF, *NOISE, change(5, "c", lsn=70)], {}),
     "no key changed": ([change(5, "c", lsn=40), change(5, "d", lsn=60), tombstone(5), change(6, "c", lsn=60)], {}),
 }
 
@@ -97,6 +110,9 @@ def test_change_log_keeps_what_is_open_and_what_is_torn(tmp_path):
     for reopened in (bronze, BronzeLog(source.layout)):
         assert (reopened.open_halves([PARTITION]), reopened.torn(table)) == ({}, Marker(1, 50))
         assert reopened.torn(TableName("public", "other")) == Marker(0, 0)
+    older = KeyChanges({}, {PARTITION.topic: Marker(1, 40)})
+    bronze.append(raw_batch([OTHER], first_offset=4), tables=topics, key_changes=older)
+    assert BronzeLog(source.layout).torn(table) == Marker(1, 50)
 
 
 def test_half_that_is_open_behind_a_marker_stays_one(tmp_path):

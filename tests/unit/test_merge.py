@@ -181,10 +181,17 @@ def test_unreadable_message_goes_to_quarantine_and_the_rest_goes_on(lake, value,
     assert lake.rows() == [(1, "a", "x")]
 
 
-def test_message_without_epoch_goes_to_quarantine(lake):
+@pytest.mark.parametrize("headers", [None, [], [("lakehouse.epoch", b"\xff")], [("lakehouse.epoch", b"one")]])
+def test_message_without_epoch_goes_to_quarantine(lake, headers):
     key, value, _ = event("c", row(1, "a", "x"), lsn=10)
-    lake.receive((key, value, None)).merge()
+    lake.receive((key, value, headers)).merge()
     assert lake.select("reason", table=lake.layout.quarantine) == [("no header lakehouse.epoch",)]
+
+
+def test_old_key_that_is_no_text_stops_nothing(lake):
+    key, value, headers = event("c", row(1, "a", "x"), lsn=10)
+    lake.receive((key, value, [*headers, ("__debezium.oldkey", b"\xff")])).merge()
+    assert lake.rows() == [(1, "a", "x")]
 
 
 def test_merge_run_again_quarantines_nothing_twice(lake):
